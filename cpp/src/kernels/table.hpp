@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// All losses on one instruction set, as the KernelTable that the object of that ISA exports.
+
+#include "kernels/convert.hpp"
+#include "kernels/pointwise.hpp"
+#include "kernels/sample_sum.hpp"
+#include "losses/all.hpp"
+
+namespace simdloss {
+
+template <class T, class Isa, class List>
+struct KernelsOf;
+
+template <class T, class Isa, class... Losses>
+struct KernelsOf<T, Isa, LossList<Losses...>> {
+  static constexpr LossKernels losses[] = {PointwiseKernel<Losses, T, Isa>::kernels...};
+};
+
+template <class T, class Isa>
+inline constexpr TypeKernels kTypeKernels = {
+    KernelsOf<T, Isa, AllLosses>::losses,
+    &finish_lanes<T, Isa>,
+    &all_finite<T, Isa>,
+    &add_samples<T, Isa>,
+    Loaders<T, Isa>::table,
+};
+
+template <class Tag>
+inline constexpr KernelTable make_kernel_table(Isa isa) {
+  return {isa, kTypeKernels<float, Tag>, kTypeKernels<double, Tag>};
+}
+
+}  // namespace simdloss

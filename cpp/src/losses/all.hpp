@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "losses/classification.hpp"
+#include "losses/hinge.hpp"
+#include "losses/regression.hpp"
+
+namespace simdloss {
+
+template <class... Losses>
+struct LossList {
+  static constexpr int size = sizeof...(Losses);
+};
+
+// The catalogue. The order is that of LossInfo::index.
+using AllLosses = LossList<MeanSquaredError, MeanAbsoluteError, MeanAbsolutePercentageError,
+                           MeanSquaredLogarithmicError, Huber, LogCosh, Poisson, BinaryCrossentropy,
+                           BinaryCrossentropyFromLogits, BinaryFocalCrossentropy,
+                           BinaryFocalCrossentropyFromLogits, KlDivergence, Hinge, SquaredHinge>;
+
+}  // namespace simdloss

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "losses/loss.hpp"
+
+namespace simdloss {
+
+// Binary labels and probabilities as the binary losses use them.
+struct BinaryLabels : Pointwise {
+  static constexpr Target target = Target::kLabel;
+  static constexpr ParamInfo label_smoothing_info = {"label_smoothing", 0.0, 0.0, 1.0};
+
+  // The smoothed label and one minus it, each formed from t by itself: y = t keep + shift.
+  template <class T>
+  struct Smoothing {
+    T keep;
+    T shift;
+  };
+  template <class T>
+  static Smoothing<T> smoothing(double label_smoothing) {
+    return {static_cast<T>(1.0 - label_smoothing), static_cast<T>(label_smoothing / 2)};
+  }
+
+  template <class V>
+  struct Labels {
+    V one;   // weight of class 1
+    V zero;  // weight of class 0
+  };
+  template <class V, class T>
+  static SIMDLOSS_INLINE Labels<V> smoothed(V t, const Smoothing<T>& s) {
+    return {fma(t, V(s.keep), V(s.shift)), fma(V(1) - t, V(s.keep), V(s.shift))};
+  }
+
+  template <class V, class T>
+  static SIMDLOSS_INLINE V crossentropy(const Labels<V>& y, V p, T low, T high) {
+    const V q = min(max(p, V(low)), V(high));
+    return -(weigh(y.one, log(q)) + weigh(y.zero, log1p(-q)));
+  }
+
+  template <class V>
+  static SIMDLOSS_INLINE V crossentropy_from_logits(const Labels<V>& y, V z) {
+    const V tail = softplus_tail(z);
+    const V loss_if_zero = max(z, V(0)) + tail;
+    const V loss_if_one = max(-z, V(0)) + tail;
+    return fma(y.one, loss_if_one, y.zero * loss_if_zero);
+  }
+};
+
+// Binary crossentropy: -(y ln q + (1 - y) ln(1 - q)), q = p clipped to [epsilon, 1 - epsilon],
+// y = t (1 - label_smoothing) + label_smoothing / 2. Row value: mean.
+// Domain: t, p in [0, 1]; other labels by plain arithmetic. Max error: 4 u L.
+// Source: keras.losses.binary_crossentropy.
+struct BinaryCrossentropy : BinaryLabels {
+  static constexpr const char* name = "binary_crossentropy";
+  static constexpr ParamInfo params[] = {label_smoothing_info};
+  static constexpr int n_params = 1;
+
+  template <class T>
+  struct Args {
+    Smoothing<T> smoothing;
+    T low;
+    T high;
+  };
+  template <class T>
+  static Args<T> args(const Settings& settings) {
+    return {smoothing<T>(settings.params[0]), static_cast<T>(settings.epsilon),
+            static_cast<T>(settings.one_minus_epsilon)};
+  }
+
+  template <class V, class Args>
+  static SIMDLOSS_INLINE V value(V t, V p, const Args& args) {
+    return crossentropy(smoothed(t, args.smoothing), p, args.low, args.high);
+  }
+};
+
+// Binary crossentropy of the logit p: y softplus(-p) + (1 - y) softplus(p), never clipped.
+// Row value: mean.
+// Domain: t in [0, 1] (others by plain arithmetic), p real. Max error: 4 u L.
+// Source: keras.losses.binary_crossentropy(from_logits=True).
+struct BinaryCrossentropyFromLogits : BinaryLabels {
+  static constexpr const char* name = "binary_crossentropy_from_logits";
+  static constexpr ParamInfo params[] = {label_smoothing_info};
+  static constexpr int n_params = 1;
+
+  template <class T>
+  struct Args {
+    Smoothing<T> smoothing;
+  };
+  template <class T>
+  static Args<T> args(const Settings& settings) {
+    return {smoothing<T>(settings.params[0])};
+  }
+
+  template <class V, class Args>
+  static SIMDLOSS_INLINE V value(V t, V p, const Args& args) {
+    return crossentropy_from_logits(smoothed(t, args.smoothing), p);
+  }
+};
+
+// What the focal losses add to the binary crossentropy.
+struct BinaryFocal : BinaryLabels {
+  static constexpr ParamInfo params[] = {{"apply_class_balancing", 0.0, 0.0, 1.0, false, true},
+                                         {"alpha", 0.25, 0.0, 1.0},
+                                         {"gamma", 2.0, 0.0, kInfinity},
+                                         label_smoothing_info};
+  static constexpr int n_params = 4;
+  // Up to this one, whole gammas are powers by multiplication.
+  static constexpr double kMaxIntegralGamma = 64;
+
+  template <class T>
+  struct Args {
+    Smoothing<T> smoothing;
+    T low;
+    T high;
+    T gamma;
+    int integral_gamma;  // -1 if gamma is not a small whole number
+    bool balanced;
+    T weight_one;
+    T weight_zero;
+  };
+  template <class T>
+  static Args<T> args(const Settings& settings) {
+    const double alpha = settings.params[1];
+    const double gamma = settings.params[2];
+    const bool integral = gamma <= kMaxIntegralGamma && gamma == static_cast<int>(gamma);
+    return {smoothing<T>(settings.params[3]),
+            static_cast<T>(settings.epsilon),
+            static_cast<T>(settings.one_minus_epsilon),
+            static_cast<T>(gamma),
+            integral ? static_cast<int>(gamma) : -1,
+            settings.params[0] != 0,
+            static_cast<T>(alpha),
+            static_cast<T>(1 - alpha)};
+  }
+
+  // (1 - p_t)^gamma for 1 - p_t = miss + miss_rest, times the class weight.
+  template <class V, class Args>
+  static SIMDLOSS_INLINE V factor(const Labels<V>& y, V miss, V miss_rest, const Args& args) {
+    const V focus = args.integral_gamma >= 0 ? pow_int(miss, args.integral_gamma)
+                                             : pow(miss, miss_rest, V(args.gamma));
+    if (!args.balanced) return focus;
+    return focus * fma(y.one, V(args.weight_one), y.zero * V(args.weight_zero));
+  }
+};
+
+// Binary focal crossentropy: (1 - p_t)^gamma times the binary crossentropy, with
+// 1 - p_t = y (1 - p) + (1 - y) p of the unclipped p; with apply_class_balancing also times
+// y alpha + (1 - y) (1 - alpha). Row value: mean.
+// Domain: t, p in [0, 1]; gamma >= 0. Max error: (4 + gamma |ln(1 - p_t)|) u L.
+// Source: keras.losses.binary_focal_crossentropy; Lin et al. (2017), arXiv:1708.02002.
+struct BinaryFocalCrossentropy : BinaryFocal {
+  static constexpr const char* name = "binary_focal_crossentropy";
+
+  template <class V, class Args>
+  static SIMDLOSS_INLINE V value(V t, V p, const Args& args) {
+    const Labels<V> y = smoothed(t, args.smoothing);
+    const V opposite = V(1) - p;
+    const V opposite_rest = (V(1) - opposite) - p;
+    const V miss = fma(y.one, opposite, y.zero * p);
+    return factor(y, miss, y.one * opposite_rest, args) * crossentropy(y, p, args.low, args.high);
+  }
+};
+
+// Binary focal crossentropy of the logit p: as above with p = sigmoid(logit), never clipped.
+// Row value: mean.
+// Domain: t in [0, 1], p real; gamma >= 0. Max error: (4 + gamma |ln(1 - p_t)|) u L.
+// Source: keras.losses.binary_focal_crossentropy(from_logits=True).
+struct BinaryFocalCrossentropyFromLogits : BinaryFocal {
+  static constexpr const char* name = "binary_focal_crossentropy_from_logits";
+
+  template <class V, class Args>
+  static SIMDLOSS_INLINE V value(V t, V p, const Args& args) {
+    const Labels<V> y = smoothed(t, args.smoothing);
+    const V miss = fma(y.one, sigmoid(-p), y.zero * sigmoid(p));
+    return factor(y, miss, V(0), args) * crossentropy_from_logits(y, p);
+  }
+};
+
+// Kullback-Leibler divergence: t ln(t / p) with both clipped to [epsilon, 1]. Row value: sum.
+// Domain: t, p in [0, 1]. Max error: 4 u t (1 + |ln(t / p)|).
+// Source: keras.losses.kl_divergence.
+struct KlDivergence : Pointwise {
+  static constexpr const char* name = "kl_divergence";
+  static constexpr Target target = Target::kLabel;
+  static constexpr RowFinish row_finish = RowFinish::kSum;
+
+  template <class T>
+  struct Args {
+    T low;
+  };
+  template <class T>
+  static Args<T> args(const Settings& settings) {
+    return {static_cast<T>(settings.epsilon)};
+  }
+
+  template <class V, class Args>
+  static SIMDLOSS_INLINE V value(V t, V p, const Args& args) {
+    const V y = min(max(t, V(args.low)), V(1));
+    const V q = min(max(p, V(args.low)), V(1));
+    return weigh(y, log(y / q));
+  }
+};
+
+}  // namespace simdloss

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "losses/loss.hpp"
+
+namespace simdloss {
+
+// What the hinge losses share. y is t, or 2 t - 1 where {0, 1} labels stand for {-1, 1}.
+struct HingeLabels : Pointwise {
+  static constexpr Target target = Target::kLabel;
+  static constexpr bool converts_binary_labels = true;
+
+  template <class T>
+  struct Args {
+    T scale;
+    T offset;
+  };
+  template <class T>
+  static Args<T> args(const Settings& settings) {
+    if (settings.binary_labels) return {T(2), T(-1)};
+    return {T(1), T(0)};
+  }
+
+  // max(1 - y p, 0)
+  template <class V, class Args>
+  static SIMDLOSS_INLINE V margin(V t, V p, const Args& args) {
+    const V y = fma(t, V(args.scale), V(args.offset));
+    return max(fnma(y, p, V(1)), V(0));
+  }
+};
+
+// Hinge: max(1 - y p, 0). Row value: mean.
+// Domain: y -1 or 1 (any real is taken as it is), p real. Max error: 4 u L.
+// Source: keras.losses.hinge.
+struct Hinge : HingeLabels {
+  static constexpr const char* name = "hinge";
+
+  template <class V, class Args>
+  static SIMDLOSS_INLINE V value(V t, V p, const Args& args) {
+    return margin(t, p, args);
+  }
+};
+
+// Squared hinge: max(1 - y p, 0)^2. Row value: mean.
+// Domain: as hinge. Max error: 4 u L.
+// Source: keras.losses.squared_hinge.
+struct SquaredHinge : HingeLabels {
+  static constexpr const char* name = "squared_hinge";
+
+  template <class V, class Args>
+  static SIMDLOSS_INLINE V value(V t, V p, const Args& args) {
+    const V m = margin(t, p, args);
+    return m * m;
+  }
+};
+
+}  // namespace simdloss

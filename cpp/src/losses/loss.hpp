@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// What a loss is: a struct with a name, parameters, and formulas on an abstract vector V.
+//
+// In formulas t is y_true and p is y_pred. value(t, p, args) is the loss of one element. Formulas
+// are branch-free in t and p; a branch on args is the same for all lanes.
+//
+// [Zero labels] 0 * inf that comes from a zero label counts as 0. Formulas write plain products:
+// a row that comes out non-finite without a NaN in its input is computed again in an arithmetic
+// where 0 * inf is 0, see [Rescue]. Only where infinite terms are ordinary (probabilities that are
+// not clipped) do formulas say weigh().
+
+#include <cstdint>
+
+#include "simd/math.hpp"
+#include "simdloss/catalog.hpp"
+
+namespace simdloss {
+
+// What args<T>() derives a loss's constants from.
+struct Settings {
+  const double* params;  // in the order of Loss::params
+  double epsilon;        // the clip bounds, rounded to the declared dtype, float32 at least
+  double one_minus_epsilon;
+  bool binary_labels;  // {0, 1} labels stand for {-1, 1}; losses that convert only
+};
+
+inline constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+// Defaults of a loss without parameters that averages real numbers.
+struct Pointwise {
+  static constexpr Target target = Target::kReal;
+  static constexpr RowFinish row_finish = RowFinish::kMean;
+  static constexpr bool converts_binary_labels = false;
+  static constexpr const ParamInfo* params = nullptr;
+  static constexpr int n_params = 0;
+
+  template <class T>
+  struct Args {};
+  template <class T>
+  static Args<T> args(const Settings&) {
+    return {};
+  }
+};
+
+// label * term, where a zero label gives 0 whatever the term.
+template <class V>
+SIMDLOSS_INLINE V weigh(V label, V term) {
+  return keep(!(label == V(0)), label * term);
+}
+
+}  // namespace simdloss

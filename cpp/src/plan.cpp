@@ -1,0 +1,395 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "plan.hpp"
+
+#include <algorithm>
+#include <array>
+#include <string>
+
+namespace simdloss {
+namespace {
+
+// A shape with strides while it is being worked on.
+struct Layout {
+  int rank = 0;
+  std::int64_t size[kMaxRank + 1];
+  std::int64_t stride[kMaxRank + 1];
+};
+
+std::string to_text(const std::int64_t* shape, int rank) {
+  std::string text = "(";
+  for (int d = 0; d < rank; ++d) {
+    if (d > 0) text += ", ";
+    text += std::to_string(shape[d]);
+  }
+  return text + (rank == 1 ? ",)" : ")");
+}
+
+std::string to_text(const Layout& layout) { return to_text(layout.size, layout.rank); }
+
+template <class View>
+Layout to_layout(const View& view, const char* name) {
+  if (view.rank < 0 || view.rank > kMaxRank) {
+    throw Error(ErrorCode::kValue, name,
+                std::string(name) + " must have at most " + std::to_string(kMaxRank) +
+                    " dimensions; received " + std::to_string(view.rank) + ".");
+  }
+  Layout layout;
+  layout.rank = view.rank;
+  std::int64_t dense = static_cast<std::int64_t>(item_size(view.dtype));
+  for (int d = view.rank - 1; d >= 0; --d) {
+    layout.size[d] = view.shape[d];
+    layout.stride[d] = view.strides != nullptr ? view.strides[d] : dense;
+    dense *= view.shape[d];
+  }
+  return layout;
+}
+
+void append_one(Layout& layout) {
+  layout.size[layout.rank] = 1;
+  layout.stride[layout.rank] = 0;
+  ++layout.rank;
+}
+
+// Keras's only tolerance: if ranks differ by one and the last dimension of the higher rank is 1, a
+// rank-1 partner gets a dimension, otherwise the higher rank loses one.
+void adjust_ranks(Layout& a, Layout& b) {
+  Layout& low = a.rank < b.rank ? a : b;
+  Layout& high = a.rank < b.rank ? b : a;
+  if (high.rank - low.rank != 1 || high.size[high.rank - 1] != 1) return;
+  if (low.rank == 1) {
+    append_one(low);
+  } else {
+    --high.rank;
+  }
+}
+
+bool same_shape(const Layout& a, const Layout& b) {
+  return a.rank == b.rank && std::equal(a.size, a.size + a.rank, b.size);
+}
+
+// a * b, or an error: arrays that no memory holds can be described by zero strides.
+std::int64_t checked_product(std::int64_t a, std::int64_t b, const char* name) {
+  std::int64_t product;
+  if (__builtin_mul_overflow(a, b, &product)) {
+    throw Error(ErrorCode::kValue, name,
+                std::string(name) + " has more elements than memory could hold.");
+  }
+  return product;
+}
+
+std::int64_t element_count(const Layout& layout, const char* name) {
+  std::int64_t count = 1;
+  for (int d = 0; d < layout.rank; ++d) {
+    if (layout.size[d] == 0) return 0;
+    count = checked_product(count, layout.size[d], name);
+  }
+  return count;
+}
+
+[[noreturn]] void throw_shape_mismatch(const Layout& t, const Layout& p) {
+  std::string fix = "Fix: give both the same shape.";
+  if (t.rank == 1 && p.rank == 2 && t.size[0] == p.size[0]) {
+    fix = "Fix: y_true has one value per row; y_pred has " + std::to_string(p.size[1]) +
+          ". Pass y_pred with shape " + to_text(t) + ", or y_true with shape " + to_text(p) + ".";
+  } else if (p.rank == 1 && t.rank == 2 && t.size[0] == p.size[0]) {
+    fix =
+        "Fix: pass y_true with shape " + to_text(p) + ", or y_pred with shape " + to_text(t) + ".";
+  } else if (t.rank == p.rank && element_count(t, "y_true") == element_count(p, "y_pred")) {
+    fix = "Fix: one of them is transposed or reshaped; reshape y_true to " + to_text(p) + ".";
+  }
+  throw Error(ErrorCode::kValue, "y_true",
+              "y_true and y_pred must have the same shape; received y_true.shape=" + to_text(t) +
+                  " and y_pred.shape=" + to_text(p) + ". " + fix);
+}
+
+// Which dimensions are reduced.
+std::array<bool, kMaxRank + 1> reduced_axes(const Axes& axes, int rank, RowFinish finish) {
+  std::array<bool, kMaxRank + 1> reduced{};
+  if (axes.all) {
+    std::fill_n(reduced.begin(), rank, true);
+    return reduced;
+  }
+  // A sum of a scalar over its last axis is the scalar; a mean is an error. As in Keras.
+  const bool scalar_sum = rank == 0 && finish == RowFinish::kSum;
+  const int limit = scalar_sum ? 1 : rank;
+  for (const std::int64_t axis : axes.list) {
+    const std::int64_t d = axis < 0 ? axis + limit : axis;
+    if (d < 0 || d >= limit) {
+      throw Error(ErrorCode::kValue, "axis",
+                  "axis " + std::to_string(axis) + " is out of range for y_pred of rank " +
+                      std::to_string(rank) + "; it must lie in [" + std::to_string(-rank) + ", " +
+                      std::to_string(rank) + ")." +
+                      (rank == 0 ? " Pass arrays of rank 1 or more, or axis=()." : ""));
+    }
+    if (reduced[static_cast<std::size_t>(d)]) {
+      throw Error(ErrorCode::kValue, "axis",
+                  "axis names dimension " + std::to_string(d) + " more than once.");
+    }
+    reduced[static_cast<std::size_t>(d)] = !scalar_sum;
+  }
+  return reduced;
+}
+
+// Drops dimensions of size 1 and merges neighbours that all operands step through evenly.
+void canonicalize(Dims& dims) {
+  int rank = 0;
+  for (int d = 0; d < dims.rank; ++d) {
+    if (dims.size[d] == 1) continue;
+    bool merges = rank > 0;
+    for (int k = 0; merges && k < kOperands; ++k) {
+      merges = dims.stride[k][rank - 1] == dims.stride[k][d] * dims.size[d];
+    }
+    if (merges) {
+      dims.size[rank - 1] *= dims.size[d];
+    } else {
+      dims.size[rank] = dims.size[d];
+      ++rank;
+    }
+    for (int k = 0; k < kOperands; ++k) dims.stride[k][rank - 1] = dims.stride[k][d];
+  }
+  if (rank == 0) {
+    dims.size[0] = 1;
+    for (int k = 0; k < kOperands; ++k) dims.stride[k][0] = 0;
+    rank = 1;
+  }
+  dims.rank = rank;
+}
+
+void set_strides(Dims& dims, Operand operand, const Layout& layout) {
+  std::copy_n(layout.stride, layout.rank, dims.stride[operand]);
+}
+
+void clear_strides(Dims& dims, Operand operand) {
+  std::fill_n(dims.stride[operand], dims.rank, std::int64_t{0});
+}
+
+bool is_wide(DType dtype) {
+  switch (dtype) {
+    case DType::kFloat64:
+    case DType::kInt32:
+    case DType::kInt64:
+    case DType::kUInt32:
+    case DType::kUInt64:
+      return true;
+    default:
+      return false;
+  }
+}
+
+void choose_types(const LossInfo* info, const Operands& operands, const Request& request,
+                  Plan& plan) {
+  const DType pred = operands.y_pred.dtype;
+  const bool real_target = info != nullptr && info->target == Target::kReal;
+  plan.result = request.dtype.value_or(is_floating(pred) ? pred : request.default_dtype);
+  const bool wide = request.dtype == DType::kFloat64 || is_wide(pred) ||
+                    (real_target && is_wide(operands.y_true.dtype));
+  plan.compute = wide ? DType::kFloat64 : DType::kFloat32;
+  plan.epsilon = request.epsilon;
+  plan.one_minus_epsilon = 1.0 - request.epsilon;
+  if (plan.result != DType::kFloat64) {
+    plan.epsilon = static_cast<double>(static_cast<float>(plan.epsilon));
+    plan.one_minus_epsilon = static_cast<double>(static_cast<float>(plan.one_minus_epsilon));
+  }
+}
+
+// Splits y_true's and y_pred's dimensions into rows and their elements.
+Layout split_rows(const LossInfo* info, const Operands& operands, const Request& request,
+                  Plan& plan) {
+  Layout p = to_layout(operands.y_pred, "y_pred");
+  Layout t = p;
+  if (info != nullptr) {
+    t = to_layout(operands.y_true, "y_true");
+    adjust_ranks(t, p);
+    if (!same_shape(t, p)) throw_shape_mismatch(t, p);
+  }
+  element_count(p, "y_pred");
+  std::array<bool, kMaxRank + 1> reduced{};
+  if (info != nullptr) reduced = reduced_axes(request.axes, p.rank, info->row_finish);
+
+  Layout loss;
+  plan.inner.rank = plan.outer.rank = 0;
+  plan.cols = 1;
+  for (int d = 0; d < p.rank; ++d) {
+    Dims& dims = reduced[static_cast<std::size_t>(d)] ? plan.inner : plan.outer;
+    dims.size[dims.rank] = p.size[d];
+    for (int k = 0; k < kOperands; ++k) dims.stride[k][dims.rank] = 0;
+    dims.stride[kTrue][dims.rank] = info != nullptr ? t.stride[d] : 0;
+    dims.stride[kPred][dims.rank] = p.stride[d];
+    ++dims.rank;
+    if (reduced[static_cast<std::size_t>(d)]) {
+      plan.cols *= p.size[d];
+    } else {
+      loss.size[loss.rank] = p.size[d];
+      ++loss.rank;
+    }
+  }
+  canonicalize(plan.inner);
+  const bool averages = info != nullptr && info->row_finish == RowFinish::kMean;
+  plan.divisor = averages ? static_cast<double>(plan.cols) : 1.0;
+  return loss;
+}
+
+// One weight or mask entry per sample, whatever the rank of the loss.
+void expand_per_sample(Layout& aux, const Layout& loss) {
+  if (aux.rank != 1 || loss.rank < 2 || aux.size[0] != loss.size[0]) return;
+  while (aux.rank < loss.rank) append_one(aux);
+}
+
+[[noreturn]] void throw_weight_mismatch(const char* name, const Layout& aux, const Layout& loss) {
+  std::string fix = "Fix: pass a scalar, one value per sample, or an array that broadcasts to " +
+                    to_text(loss) + ".";
+  if (loss.rank == 0) {
+    fix = "Inputs of rank 1 are one sample. Fix: reshape y_true and y_pred to (" +
+          (aux.rank > 0 ? std::to_string(aux.size[0]) : std::string("n")) +
+          ", 1) to weight each value, or pass a scalar.";
+  }
+  throw Error(ErrorCode::kValue, name,
+              std::string(name) + " of shape " + to_text(aux) +
+                  " does not broadcast to the loss of shape " + to_text(loss) + ". " + fix);
+}
+
+// Strides of `aux` along `target`'s dimensions. False if it does not broadcast to them.
+bool broadcast(const Layout& aux, const Layout& target, std::int64_t* strides) {
+  if (aux.rank > target.rank) return false;
+  const int shift = target.rank - aux.rank;
+  for (int d = 0; d < target.rank; ++d) {
+    const int a = d - shift;
+    if (a >= 0 && aux.size[a] != target.size[d] && aux.size[a] != 1) return false;
+    strides[d] = a < 0 || aux.size[a] == 1 ? 0 : aux.stride[a];
+  }
+  return true;
+}
+
+// Fits sample_weight and mask to the loss, whose rank may change by a dimension of size 1.
+void place_weights(const Operands& operands, Layout& loss, Plan& plan) {
+  const bool weighted = operands.sample_weight != nullptr;
+  const bool masked = operands.mask != nullptr;
+  plan.data[kWeight] = plan.data[kMask] = nullptr;
+  plan.n_weights = 0;
+  plan.mask_count = 0;
+  if (!weighted && !masked) return;
+
+  Layout weight;
+  Layout mask;
+  if (weighted) {
+    weight = to_layout(*operands.sample_weight, "sample_weight");
+    expand_per_sample(weight, loss);
+  }
+  if (masked) {
+    mask = to_layout(*operands.mask, "mask");
+    plan.mask_count = element_count(mask, "mask");
+    plan.mask.rank = mask.rank;
+    std::copy_n(mask.size, mask.rank, plan.mask.size);
+    for (int k = 0; k < kOperands; ++k) clear_strides(plan.mask, static_cast<Operand>(k));
+    set_strides(plan.mask, kMask, mask);
+    canonicalize(plan.mask);
+    expand_per_sample(mask, loss);
+  }
+  if (weighted && masked) adjust_ranks(mask, weight);
+
+  // The shape of weight and mask together.
+  Layout both = weighted ? weight : mask;
+  const char* const name = weighted ? "sample_weight" : "mask";
+  if (weighted && masked) {
+    while (both.rank < mask.rank) {
+      std::copy_backward(both.size, both.size + both.rank, both.size + both.rank + 1);
+      both.size[0] = 1;
+      ++both.rank;
+    }
+    for (int a = 0; a < mask.rank; ++a) {
+      std::int64_t& size = both.size[both.rank - mask.rank + a];
+      if (size == 1) size = mask.size[a];
+    }
+  }
+  adjust_ranks(both, loss);
+  plan.loss_rank = loss.rank;
+  // adjust_ranks may have changed the rank of `both`; its parts follow.
+  const auto follow = [&](Layout& part) {
+    while (part.rank > 0 && part.rank > both.rank && part.size[part.rank - 1] == 1) --part.rank;
+    if (part.rank == 1 && both.rank == 2 && both.size[1] == 1 && part.size[0] == both.size[0]) {
+      append_one(part);
+    }
+  };
+  plan.weights.rank = both.rank;
+  std::copy_n(both.size, both.rank, plan.weights.size);
+  for (int k = 0; k < kOperands; ++k) clear_strides(plan.weights, static_cast<Operand>(k));
+  std::int64_t ignored[kMaxRank + 1];
+  if (!broadcast(both, loss, ignored)) throw_weight_mismatch(name, both, loss);
+  const auto place = [&](Operand operand, Layout& part, const char* part_name) {
+    follow(part);
+    if (!broadcast(part, both, plan.weights.stride[operand]) ||
+        !broadcast(part, loss, plan.outer.stride[operand])) {
+      throw_weight_mismatch(part_name, part, loss);
+    }
+  };
+  // The loss's own dimensions, to which outer's strides refer from here on.
+  const int old_rank = plan.outer.rank;
+  for (int d = old_rank; d < loss.rank; ++d) {
+    plan.outer.size[d] = 1;
+    for (int k = 0; k < kOperands; ++k) plan.outer.stride[k][d] = 0;
+  }
+  plan.outer.rank = loss.rank;
+  if (weighted) {
+    place(kWeight, weight, "sample_weight");
+    plan.data[kWeight] = static_cast<const char*>(operands.sample_weight->data);
+    plan.dtype[kWeight] = operands.sample_weight->dtype;
+  }
+  if (masked) {
+    place(kMask, mask, "mask");
+    plan.data[kMask] = static_cast<const char*>(operands.mask->data);
+    plan.dtype[kMask] = operands.mask->dtype;
+  }
+  plan.n_weights = element_count(both, name);
+  canonicalize(plan.weights);
+}
+
+}  // namespace
+
+void make_plan(const LossInfo* info, const Operands& operands, const Request& request, Plan& plan) {
+  plan.info = info;
+  choose_types(info, operands, request, plan);
+  plan.data[kTrue] = info != nullptr ? static_cast<const char*>(operands.y_true.data) : nullptr;
+  plan.dtype[kTrue] = operands.y_true.dtype;
+  plan.data[kPred] = static_cast<const char*>(operands.y_pred.data);
+  plan.dtype[kPred] = operands.y_pred.dtype;
+  plan.data[kOut] = nullptr;
+  plan.dtype[kOut] = plan.result;
+  Layout loss = split_rows(info, operands, request, plan);
+  plan.rows = element_count(loss, "y_pred");
+  place_weights(operands, loss, plan);
+  plan.loss_rank = loss.rank;
+  std::copy_n(loss.size, loss.rank, plan.loss_shape);
+  // Keras never divides a loss that is one number.
+  const bool is_scalar = loss.rank == 0;
+  plan.reduction = is_scalar && request.reduction == Reduction::kMeanWithSampleWeight
+                       ? Reduction::kSum
+                       : request.reduction;
+  if (request.reduction != Reduction::kNone) canonicalize(plan.outer);
+}
+
+bool is_empty_batch(const Plan& plan) { return plan.loss_rank == 1 && plan.loss_shape[0] == 0; }
+
+void place_output(const MutableArrayView& out, Plan& plan) {
+  const Layout layout = to_layout(out, "out");
+  Layout expected;
+  if (plan.reduction == Reduction::kNone || is_empty_batch(plan)) {
+    expected.rank = plan.loss_rank;
+    std::copy_n(plan.loss_shape, plan.loss_rank, expected.size);
+  }
+  if (!same_shape(layout, expected)) {
+    throw Error(ErrorCode::kValue, "out",
+                "out must have the shape of the result, " + to_text(expected) + "; received " +
+                    to_text(layout) + ".");
+  }
+  if (!is_floating(out.dtype)) {
+    throw Error(
+        ErrorCode::kType, "out",
+        std::string("out must have a floating dtype; received ") + dtype_name(out.dtype) + ".");
+  }
+  plan.dtype[kOut] = out.dtype;
+  if (plan.reduction != Reduction::kNone) return;
+  set_strides(plan.outer, kOut, layout);
+  canonicalize(plan.outer);
+}
+
+}  // namespace simdloss

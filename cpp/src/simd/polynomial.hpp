@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// Polynomials with constant coefficients, lowest power first. Coefficients come from
+// cpp/tools/minimax.py.
+
+#include "simd/vec.hpp"
+
+namespace simdloss {
+
+// c0 + c2 x2 + c4 x2^2 + ...: every second coefficient.
+template <class V>
+SIMDLOSS_INLINE V polynomial_even(V, typename V::Element c0) {
+  return V(c0);
+}
+template <class V>
+SIMDLOSS_INLINE V polynomial_even(V, typename V::Element c0, typename V::Element) {
+  return V(c0);
+}
+template <class V, class... Rest>
+SIMDLOSS_INLINE V polynomial_even(V x2, typename V::Element c0, typename V::Element,
+                                  typename V::Element c2, Rest... rest) {
+  return fma(polynomial_even(x2, c2, rest...), x2, V(c0));
+}
+
+// c0 + c1 x + c2 x^2 + ..., with x2 = x^2. Even and odd powers are two independent chains, which
+// halves the latency; as many operations as Horner's scheme.
+template <class V, class... Rest>
+SIMDLOSS_INLINE V polynomial(V x, V x2, typename V::Element c0, typename V::Element c1,
+                             Rest... rest) {
+  return fma(polynomial_even(x2, c1, rest...), x, polynomial_even(x2, c0, c1, rest...));
+}
+
+}  // namespace simdloss

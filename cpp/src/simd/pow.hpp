@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// Powers, written once for every vector type. Built on [Closed list of operations] only.
+
+#include <limits>
+
+#include "simd/exp.hpp"
+#include "simd/log.hpp"
+#include "simd/vec.hpp"
+
+namespace simdloss {
+
+// base^n for 0 <= n <= 64, by repeated squaring: at most n - 1 roundings of half an ULP each.
+// pow_int(x, 0) = 1 also for NaN.
+template <class V>
+SIMDLOSS_INLINE V pow_int(V base, int n) {
+  V result = (n & 1) != 0 ? base : V(1);
+  for (n >>= 1; n > 0; n >>= 1) {
+    base = base * base;
+    if ((n & 1) != 0) result = result * base;
+  }
+  return result;
+}
+
+// (base_high + base_low)^y for |base_low| <= ulp(base_high), base_high >= 0, y >= 0.
+// x^0 = 1, 0^y = 0 and inf^y = inf for y > 0; NaN for a negative or NaN base. 0 where the result
+// is below the smallest normal number.
+//
+// e^(y ln base), with ln base as high + low: e ln 2 + m - m^2 / 2 without loss, the rest of the
+// series in working precision.
+template <class V>
+SIMDLOSS_INLINE V pow(V base_high, V base_low, V y) {
+  using T = typename V::Element;
+  using E = ExpConstants<T>;
+  using L = LogConstants<T>;
+  using Bits = typename V::Bits;
+  using Limits = std::numeric_limits<T>;
+  const auto subnormal = base_high < V(Limits::min());
+  const V x = select(subnormal, base_high * V(L::kTwoToScale), base_high);
+  const V x_low = select(subnormal, base_low * V(L::kTwoToScale), base_low);
+  const Bits bits = to_bits(x) - Bits(L::kSqrtHalf);
+  const Bits mantissa = bits & Bits(L::kMantissa);
+  const V e =
+      V::from_int(shift_right_arithmetic<E::kExponentShift>(bits)) + keep(subnormal, V(-L::kScale));
+  const V m = V::from_bits(mantissa + Bits(L::kSqrtHalf)) - V(1);
+  // 2^-e by way of 2^(2 - e), as in log1p.
+  const V scale = V::from_bits(Bits(L::kFour) - (bits - mantissa)) * V(T(0.25));
+  const V m_low = x_low * scale;
+
+  // ln base = log_high + log_low.
+  const V m2 = m * m;
+  const V half = m2 * V(T(0.5));
+  const V with_e = fma(e, V(E::kLn2High), m);
+  const V with_square = with_e - half;
+  V log_low = fma(e, V(E::kLn2High), -with_e) + m;
+  log_low = log_low + ((with_e - with_square) - half);
+  log_low = fnma(product_error(m, m, m2), V(T(0.5)), log_low);
+  log_low = fma(e, V(E::kLn2Low), log_low);
+  log_low = log_low + fma(m2 - m, m_low, m_low);
+  log_low = log_low + log1p_tail(m, m2);
+  const V log_high = with_square + log_low;
+  log_low = (with_square - log_high) + log_low;
+
+  const V product = y * log_high;
+  const V product_low = fma(y, log_low, product_error(y, log_high, product));
+  V result = keep(product >= V(E::kLowest), exp_in_range(product, product_low));
+  result = select(product > V(E::kHighest), V(Limits::infinity()), result);
+  const auto regular = (base_high > V(0)) & (base_high < V(Limits::infinity()));
+  result = select(regular, result, select(y == V(0), V(1), abs(base_high)));
+  return select(base_high >= V(0), result, V(Limits::quiet_NaN()));
+}
+
+}  // namespace simdloss

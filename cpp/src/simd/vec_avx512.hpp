@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// Vectors of 16 floats or 8 doubles: AVX-512 F, BW, DQ and VL. A mask is one bit per lane.
+
+#include <immintrin.h>
+
+#include <cstdint>
+
+#include "simd/vec.hpp"
+#include "simd/vec_front.hpp"
+
+namespace simdloss {
+
+// What does not depend on the lanes' width.
+template <class Mask, class Isa>
+struct Avx512Words {
+  using MaskReg = Mask;
+  using BitsReg = __m512i;
+  static constexpr Mask kAll = static_cast<Mask>(-1);
+
+  static SIMDLOSS_INLINE Mask mask_and(Mask m, Mask n) { return static_cast<Mask>(m & n); }
+  static SIMDLOSS_INLINE Mask mask_or(Mask m, Mask n) { return static_cast<Mask>(m | n); }
+  static SIMDLOSS_INLINE Mask mask_not(Mask m) { return static_cast<Mask>(~m); }
+  static SIMDLOSS_INLINE bool any(Mask m) { return m != 0; }
+  static SIMDLOSS_INLINE bool all(Mask m) { return m == kAll; }
+  static SIMDLOSS_INLINE Mask first(std::int64_t n) { return static_cast<Mask>((1U << n) - 1U); }
+  static SIMDLOSS_INLINE __m512i bits_and(__m512i a, __m512i b) { return _mm512_and_si512(a, b); }
+  static SIMDLOSS_INLINE __m512i bits_or(__m512i a, __m512i b) { return _mm512_or_si512(a, b); }
+};
+
+// Truth table of the ternary logic instruction for: a ? b : c, per bit.
+inline constexpr int kBitSelect = 0xCA;
+
+template <>
+struct Backend<float, isa::Avx512> : Avx512Words<__mmask16, isa::Avx512> {
+  using Reg = __m512;
+  static constexpr int kWidth = 16;
+
+  static SIMDLOSS_INLINE __m512 set(float x) { return _mm512_set1_ps(x); }
+  static SIMDLOSS_INLINE __m512 load(const float* p) { return _mm512_loadu_ps(p); }
+  static SIMDLOSS_INLINE __m512 load_first(const float* p, std::int64_t n) {
+    return _mm512_maskz_loadu_ps(first(n), p);
+  }
+  static SIMDLOSS_INLINE void store(float* p, __m512 x) { _mm512_storeu_ps(p, x); }
+  static SIMDLOSS_INLINE void store_first(float* p, std::int64_t n, __m512 x) {
+    _mm512_mask_storeu_ps(p, first(n), x);
+  }
+  static SIMDLOSS_INLINE __m512 load_float16(const std::uint16_t* p) {
+    return _mm512_cvtph_ps(_mm256_loadu_epi16(p));
+  }
+  static SIMDLOSS_INLINE __m512 load_float16_first(const std::uint16_t* p, std::int64_t n) {
+    return _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(first(n), p));
+  }
+  static SIMDLOSS_INLINE __m512 load_bfloat16(const std::uint16_t* p) {
+    return widen_bfloat16(_mm256_loadu_epi16(p));
+  }
+  static SIMDLOSS_INLINE __m512 load_bfloat16_first(const std::uint16_t* p, std::int64_t n) {
+    return widen_bfloat16(_mm256_maskz_loadu_epi16(first(n), p));
+  }
+
+  static SIMDLOSS_INLINE __m512 add(__m512 x, __m512 y) { return _mm512_add_ps(x, y); }
+  static SIMDLOSS_INLINE __m512 sub(__m512 x, __m512 y) { return _mm512_sub_ps(x, y); }
+  static SIMDLOSS_INLINE __m512 mul(__m512 x, __m512 y) { return _mm512_mul_ps(x, y); }
+  static SIMDLOSS_INLINE __m512 div(__m512 x, __m512 y) { return _mm512_div_ps(x, y); }
+  static SIMDLOSS_INLINE __m512 neg(__m512 x) { return _mm512_xor_ps(x, set(-0.0F)); }
+  static SIMDLOSS_INLINE __m512 sqrt(__m512 x) { return _mm512_sqrt_ps(x); }
+  static SIMDLOSS_INLINE __m512 fma(__m512 x, __m512 y, __m512 z) {
+    return _mm512_fmadd_ps(x, y, z);
+  }
+  static SIMDLOSS_INLINE __m512 fnma(__m512 x, __m512 y, __m512 z) {
+    return _mm512_fnmadd_ps(x, y, z);
+  }
+  static SIMDLOSS_INLINE __m512 product_error(__m512 x, __m512 y, __m512 xy) {
+    return _mm512_fmsub_ps(x, y, xy);
+  }
+
+  static SIMDLOSS_INLINE __m512 abs(__m512 x) { return _mm512_andnot_ps(set(-0.0F), x); }
+  static SIMDLOSS_INLINE __m512 copysign(__m512 magnitude, __m512 sign) {
+    return from_bits(_mm512_ternarylogic_epi32(to_bits(set(-0.0F)), to_bits(sign),
+                                               to_bits(magnitude), kBitSelect));
+  }
+  // The instructions return the second operand on NaN and for a pair of zeros.
+  static SIMDLOSS_INLINE __m512 max(__m512 x, __m512 bound) { return _mm512_max_ps(bound, x); }
+  static SIMDLOSS_INLINE __m512 min(__m512 x, __m512 bound) { return _mm512_min_ps(bound, x); }
+
+  static SIMDLOSS_INLINE __mmask16 lt(__m512 x, __m512 y) {
+    return _mm512_cmp_ps_mask(x, y, _CMP_LT_OQ);
+  }
+  static SIMDLOSS_INLINE __mmask16 le(__m512 x, __m512 y) {
+    return _mm512_cmp_ps_mask(x, y, _CMP_LE_OQ);
+  }
+  static SIMDLOSS_INLINE __mmask16 eq(__m512 x, __m512 y) {
+    return _mm512_cmp_ps_mask(x, y, _CMP_EQ_OQ);
+  }
+  static SIMDLOSS_INLINE __mmask16 is_nan(__m512 x) {
+    return _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q);
+  }
+  static SIMDLOSS_INLINE __m512 select(__mmask16 m, __m512 x, __m512 y) {
+    return _mm512_mask_blend_ps(m, y, x);
+  }
+  static SIMDLOSS_INLINE __m512 keep(__mmask16 m, __m512 x) { return _mm512_maskz_mov_ps(m, x); }
+
+  static SIMDLOSS_INLINE __m512i to_bits(__m512 x) { return _mm512_castps_si512(x); }
+  static SIMDLOSS_INLINE __m512 from_bits(__m512i b) { return _mm512_castsi512_ps(b); }
+  static SIMDLOSS_INLINE __m512i bits_set(std::uint32_t word) {
+    return _mm512_set1_epi32(static_cast<int>(word));
+  }
+  static SIMDLOSS_INLINE __m512i bits_add(__m512i a, __m512i b) { return _mm512_add_epi32(a, b); }
+  static SIMDLOSS_INLINE __m512i bits_sub(__m512i a, __m512i b) { return _mm512_sub_epi32(a, b); }
+  template <int kCount>
+  static SIMDLOSS_INLINE __m512i shift_left(__m512i b) {
+    return _mm512_slli_epi32(b, kCount);
+  }
+  template <int kCount>
+  static SIMDLOSS_INLINE __m512i shift_right(__m512i b) {
+    return _mm512_srli_epi32(b, kCount);
+  }
+  template <int kCount>
+  static SIMDLOSS_INLINE __m512i shift_right_arithmetic(__m512i b) {
+    return _mm512_srai_epi32(b, kCount);
+  }
+  static SIMDLOSS_INLINE __m512 from_int(__m512i b) { return _mm512_cvtepi32_ps(b); }
+
+  static SIMDLOSS_INLINE void add_widened(__m512 x, double* sums) {
+    add_half(_mm512_castps512_ps256(x), sums);
+    add_half(_mm512_extractf32x8_ps(x, 1), sums + 8);
+  }
+
+ private:
+  static SIMDLOSS_INLINE __m512 widen_bfloat16(__m256i words) {
+    return from_bits(shift_left<16>(_mm512_cvtepu16_epi32(words)));
+  }
+  static SIMDLOSS_INLINE void add_half(__m256 x, double* sums) {
+    _mm512_storeu_pd(sums, _mm512_add_pd(_mm512_loadu_pd(sums), _mm512_cvtps_pd(x)));
+  }
+};
+
+template <>
+struct Backend<double, isa::Avx512> : Avx512Words<__mmask8, isa::Avx512> {
+  using Reg = __m512d;
+  static constexpr int kWidth = 8;
+
+  static SIMDLOSS_INLINE __m512d set(double x) { return _mm512_set1_pd(x); }
+  static SIMDLOSS_INLINE __m512d load(const double* p) { return _mm512_loadu_pd(p); }
+  static SIMDLOSS_INLINE __m512d load_first(const double* p, std::int64_t n) {
+    return _mm512_maskz_loadu_pd(first(n), p);
+  }
+  static SIMDLOSS_INLINE void store(double* p, __m512d x) { _mm512_storeu_pd(p, x); }
+  static SIMDLOSS_INLINE void store_first(double* p, std::int64_t n, __m512d x) {
+    _mm512_mask_storeu_pd(p, first(n), x);
+  }
+  static SIMDLOSS_INLINE __m512d load_float(const float* p) {
+    return _mm512_cvtps_pd(_mm256_loadu_ps(p));
+  }
+  static SIMDLOSS_INLINE __m512d load_float_first(const float* p, std::int64_t n) {
+    return _mm512_cvtps_pd(_mm256_maskz_loadu_ps(first(n), p));
+  }
+
+  static SIMDLOSS_INLINE __m512d add(__m512d x, __m512d y) { return _mm512_add_pd(x, y); }
+  static SIMDLOSS_INLINE __m512d sub(__m512d x, __m512d y) { return _mm512_sub_pd(x, y); }
+  static SIMDLOSS_INLINE __m512d mul(__m512d x, __m512d y) { return _mm512_mul_pd(x, y); }
+  static SIMDLOSS_INLINE __m512d div(__m512d x, __m512d y) { return _mm512_div_pd(x, y); }
+  static SIMDLOSS_INLINE __m512d neg(__m512d x) { return _mm512_xor_pd(x, set(-0.0)); }
+  static SIMDLOSS_INLINE __m512d sqrt(__m512d x) { return _mm512_sqrt_pd(x); }
+  static SIMDLOSS_INLINE __m512d fma(__m512d x, __m512d y, __m512d z) {
+    return _mm512_fmadd_pd(x, y, z);
+  }
+  static SIMDLOSS_INLINE __m512d fnma(__m512d x, __m512d y, __m512d z) {
+    return _mm512_fnmadd_pd(x, y, z);
+  }
+  static SIMDLOSS_INLINE __m512d product_error(__m512d x, __m512d y, __m512d xy) {
+    return _mm512_fmsub_pd(x, y, xy);
+  }
+
+  static SIMDLOSS_INLINE __m512d abs(__m512d x) { return _mm512_andnot_pd(set(-0.0), x); }
+  static SIMDLOSS_INLINE __m512d copysign(__m512d magnitude, __m512d sign) {
+    return from_bits(_mm512_ternarylogic_epi64(to_bits(set(-0.0)), to_bits(sign),
+                                               to_bits(magnitude), kBitSelect));
+  }
+  // The instructions return the second operand on NaN and for a pair of zeros.
+  static SIMDLOSS_INLINE __m512d max(__m512d x, __m512d bound) { return _mm512_max_pd(bound, x); }
+  static SIMDLOSS_INLINE __m512d min(__m512d x, __m512d bound) { return _mm512_min_pd(bound, x); }
+
+  static SIMDLOSS_INLINE __mmask8 lt(__m512d x, __m512d y) {
+    return _mm512_cmp_pd_mask(x, y, _CMP_LT_OQ);
+  }
+  static SIMDLOSS_INLINE __mmask8 le(__m512d x, __m512d y) {
+    return _mm512_cmp_pd_mask(x, y, _CMP_LE_OQ);
+  }
+  static SIMDLOSS_INLINE __mmask8 eq(__m512d x, __m512d y) {
+    return _mm512_cmp_pd_mask(x, y, _CMP_EQ_OQ);
+  }
+  static SIMDLOSS_INLINE __mmask8 is_nan(__m512d x) {
+    return _mm512_cmp_pd_mask(x, x, _CMP_UNORD_Q);
+  }
+  static SIMDLOSS_INLINE __m512d select(__mmask8 m, __m512d x, __m512d y) {
+    return _mm512_mask_blend_pd(m, y, x);
+  }
+  static SIMDLOSS_INLINE __m512d keep(__mmask8 m, __m512d x) { return _mm512_maskz_mov_pd(m, x); }
+
+  static SIMDLOSS_INLINE __m512i to_bits(__m512d x) { return _mm512_castpd_si512(x); }
+  static SIMDLOSS_INLINE __m512d from_bits(__m512i b) { return _mm512_castsi512_pd(b); }
+  static SIMDLOSS_INLINE __m512i bits_set(std::uint64_t word) {
+    return _mm512_set1_epi64(static_cast<std::int64_t>(word));
+  }
+  static SIMDLOSS_INLINE __m512i bits_add(__m512i a, __m512i b) { return _mm512_add_epi64(a, b); }
+  static SIMDLOSS_INLINE __m512i bits_sub(__m512i a, __m512i b) { return _mm512_sub_epi64(a, b); }
+  template <int kCount>
+  static SIMDLOSS_INLINE __m512i shift_left(__m512i b) {
+    return _mm512_slli_epi64(b, kCount);
+  }
+  template <int kCount>
+  static SIMDLOSS_INLINE __m512i shift_right(__m512i b) {
+    return _mm512_srli_epi64(b, kCount);
+  }
+  template <int kCount>
+  static SIMDLOSS_INLINE __m512i shift_right_arithmetic(__m512i b) {
+    return _mm512_srai_epi64(b, kCount);
+  }
+  static SIMDLOSS_INLINE __m512d from_int(__m512i b) { return _mm512_cvtepi64_pd(b); }
+};
+
+}  // namespace simdloss

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// The front of every vector type: Vec, Mask and Bits with the names of [Closed list of operations]
+// in vec.hpp, for all instruction sets. Each forwards to one function of Backend<T, Isa>, which
+// the vec_<isa>.hpp headers specialise with the ISA's registers and instructions.
+
+#include <cstdint>
+
+#include "simd/vec.hpp"
+
+namespace simdloss {
+
+// Registers (Reg, MaskReg, BitsReg), kWidth, and static functions on them.
+template <class T, class Isa>
+struct Backend;
+
+// Memory for a part of a vector, where the ISA has no masked load or store.
+template <class Element, int kWidth, class Isa>
+struct PartInMemory {
+  Element values[kWidth];
+
+  // The first n elements at p, then zeros.
+  static SIMDLOSS_INLINE PartInMemory read(const Element* p, std::int64_t n) {
+    PartInMemory part = {};
+    for (int i = 0; i < kWidth; ++i) {
+      if (i < n) __builtin_memcpy(part.values + i, p + i, sizeof(Element));
+    }
+    return part;
+  }
+  SIMDLOSS_INLINE void write(Element* p, std::int64_t n) const {
+    for (int i = 0; i < kWidth; ++i) {
+      if (i < n) __builtin_memcpy(p + i, values + i, sizeof(Element));
+    }
+  }
+};
+
+template <class T, class Isa>
+struct VecMask {
+  using Op = Backend<T, Isa>;
+  typename Op::MaskReg reg;
+
+  static SIMDLOSS_INLINE VecMask of(typename Op::MaskReg reg) {
+    VecMask m;
+    m.reg = reg;
+    return m;
+  }
+
+  friend SIMDLOSS_INLINE VecMask operator&(VecMask m, VecMask n) {
+    return of(Op::mask_and(m.reg, n.reg));
+  }
+  friend SIMDLOSS_INLINE VecMask operator|(VecMask m, VecMask n) {
+    return of(Op::mask_or(m.reg, n.reg));
+  }
+  friend SIMDLOSS_INLINE VecMask operator!(VecMask m) { return of(Op::mask_not(m.reg)); }
+  friend SIMDLOSS_INLINE bool any(VecMask m) { return Op::any(m.reg); }
+  friend SIMDLOSS_INLINE bool all(VecMask m) { return Op::all(m.reg); }
+};
+
+template <class T, class Isa>
+struct VecBits {
+  using Op = Backend<T, Isa>;
+  using Word = typename BitsOf<T>::type;
+  typename Op::BitsReg reg;
+
+  VecBits() = default;
+  SIMDLOSS_INLINE explicit VecBits(Word word) : reg(Op::bits_set(word)) {}
+  static SIMDLOSS_INLINE VecBits of(typename Op::BitsReg reg) {
+    VecBits b;
+    b.reg = reg;
+    return b;
+  }
+
+  friend SIMDLOSS_INLINE VecBits operator+(VecBits a, VecBits b) {
+    return of(Op::bits_add(a.reg, b.reg));
+  }
+  friend SIMDLOSS_INLINE VecBits operator-(VecBits a, VecBits b) {
+    return of(Op::bits_sub(a.reg, b.reg));
+  }
+  friend SIMDLOSS_INLINE VecBits operator&(VecBits a, VecBits b) {
+    return of(Op::bits_and(a.reg, b.reg));
+  }
+  friend SIMDLOSS_INLINE VecBits operator|(VecBits a, VecBits b) {
+    return of(Op::bits_or(a.reg, b.reg));
+  }
+  // 0 < kCount < the number of bits in a Word, in all three.
+  template <int kCount>
+  friend SIMDLOSS_INLINE VecBits shift_left(VecBits b) {
+    return of(Op::template shift_left<kCount>(b.reg));
+  }
+  template <int kCount>
+  friend SIMDLOSS_INLINE VecBits shift_right(VecBits b) {
+    return of(Op::template shift_right<kCount>(b.reg));
+  }
+  template <int kCount>
+  friend SIMDLOSS_INLINE VecBits shift_right_arithmetic(VecBits b) {
+    return of(Op::template shift_right_arithmetic<kCount>(b.reg));
+  }
+};
+
+template <class T, class Isa>
+struct Vec {
+  using Op = Backend<T, Isa>;
+  using Element = T;
+  using Mask = VecMask<T, Isa>;
+  using Bits = VecBits<T, Isa>;
+  static constexpr int kWidth = Op::kWidth;
+
+  typename Op::Reg reg;
+
+  Vec() = default;
+  SIMDLOSS_INLINE explicit Vec(T x) : reg(Op::set(x)) {}
+  static SIMDLOSS_INLINE Vec of(typename Op::Reg reg) {
+    Vec x;
+    x.reg = reg;
+    return x;
+  }
+
+  static SIMDLOSS_INLINE Vec load(const T* p) { return of(Op::load(p)); }
+  static SIMDLOSS_INLINE Vec load_first(const T* p, std::int64_t n) {
+    return of(Op::load_first(p, n));
+  }
+  SIMDLOSS_INLINE void store(T* p) const { Op::store(p, reg); }
+  SIMDLOSS_INLINE void store_first(T* p, std::int64_t n) const { Op::store_first(p, n, reg); }
+
+  static SIMDLOSS_INLINE Vec load_float16(const std::uint16_t* p) {
+    return of(Op::load_float16(p));
+  }
+  static SIMDLOSS_INLINE Vec load_float16_first(const std::uint16_t* p, std::int64_t n) {
+    return of(Op::load_float16_first(p, n));
+  }
+  static SIMDLOSS_INLINE Vec load_bfloat16(const std::uint16_t* p) {
+    return of(Op::load_bfloat16(p));
+  }
+  static SIMDLOSS_INLINE Vec load_bfloat16_first(const std::uint16_t* p, std::int64_t n) {
+    return of(Op::load_bfloat16_first(p, n));
+  }
+  static SIMDLOSS_INLINE Vec load_float(const float* p) { return of(Op::load_float(p)); }
+  static SIMDLOSS_INLINE Vec load_float_first(const float* p, std::int64_t n) {
+    return of(Op::load_float_first(p, n));
+  }
+
+  friend SIMDLOSS_INLINE Vec operator+(Vec x, Vec y) { return of(Op::add(x.reg, y.reg)); }
+  friend SIMDLOSS_INLINE Vec operator-(Vec x, Vec y) { return of(Op::sub(x.reg, y.reg)); }
+  friend SIMDLOSS_INLINE Vec operator*(Vec x, Vec y) { return of(Op::mul(x.reg, y.reg)); }
+  friend SIMDLOSS_INLINE Vec operator/(Vec x, Vec y) { return of(Op::div(x.reg, y.reg)); }
+  friend SIMDLOSS_INLINE Vec operator-(Vec x) { return of(Op::neg(x.reg)); }
+  friend SIMDLOSS_INLINE Vec sqrt(Vec x) { return of(Op::sqrt(x.reg)); }
+  friend SIMDLOSS_INLINE Vec fma(Vec x, Vec y, Vec z) { return of(Op::fma(x.reg, y.reg, z.reg)); }
+  friend SIMDLOSS_INLINE Vec fnma(Vec x, Vec y, Vec z) { return of(Op::fnma(x.reg, y.reg, z.reg)); }
+  friend SIMDLOSS_INLINE Vec product_error(Vec x, Vec y, Vec xy) {
+    return of(Op::product_error(x.reg, y.reg, xy.reg));
+  }
+
+  friend SIMDLOSS_INLINE Vec abs(Vec x) { return of(Op::abs(x.reg)); }
+  friend SIMDLOSS_INLINE Vec copysign(Vec magnitude, Vec sign) {
+    return of(Op::copysign(magnitude.reg, sign.reg));
+  }
+  friend SIMDLOSS_INLINE Vec max(Vec x, Vec bound) { return of(Op::max(x.reg, bound.reg)); }
+  friend SIMDLOSS_INLINE Vec min(Vec x, Vec bound) { return of(Op::min(x.reg, bound.reg)); }
+
+  friend SIMDLOSS_INLINE Mask operator<(Vec x, Vec y) { return Mask::of(Op::lt(x.reg, y.reg)); }
+  friend SIMDLOSS_INLINE Mask operator<=(Vec x, Vec y) { return Mask::of(Op::le(x.reg, y.reg)); }
+  friend SIMDLOSS_INLINE Mask operator>(Vec x, Vec y) { return Mask::of(Op::lt(y.reg, x.reg)); }
+  friend SIMDLOSS_INLINE Mask operator>=(Vec x, Vec y) { return Mask::of(Op::le(y.reg, x.reg)); }
+  friend SIMDLOSS_INLINE Mask operator==(Vec x, Vec y) { return Mask::of(Op::eq(x.reg, y.reg)); }
+  friend SIMDLOSS_INLINE Mask is_nan(Vec x) { return Mask::of(Op::is_nan(x.reg)); }
+
+  friend SIMDLOSS_INLINE Vec select(Mask m, Vec x, Vec y) {
+    return of(Op::select(m.reg, x.reg, y.reg));
+  }
+  friend SIMDLOSS_INLINE Vec keep(Mask m, Vec x) { return of(Op::keep(m.reg, x.reg)); }
+  friend SIMDLOSS_INLINE Vec keep_first(Vec x, std::int64_t n) {
+    return of(Op::keep(Op::first(n), x.reg));
+  }
+
+  friend SIMDLOSS_INLINE Bits to_bits(Vec x) { return Bits::of(Op::to_bits(x.reg)); }
+  static SIMDLOSS_INLINE Vec from_bits(Bits b) { return of(Op::from_bits(b.reg)); }
+  static SIMDLOSS_INLINE Vec from_int(Bits b) { return of(Op::from_int(b.reg)); }
+
+  friend SIMDLOSS_INLINE void add_widened(Vec x, double* sums) { Op::add_widened(x.reg, sums); }
+};
+
+}  // namespace simdloss

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tiles.hpp"
+
+#include <cstdlib>
+#include <cstring>
+
+#include "half.hpp"
+#include "kernels/convert.hpp"
+
+namespace simdloss {
+namespace {
+
+template <class T>
+T to_compute(bool x) {
+  return x ? T(1) : T(0);
+}
+template <class T, class Storage>
+T to_compute(Storage x) {
+  return static_cast<T>(x);
+}
+template <class T>
+T to_compute(Float16 x) {
+  return static_cast<T>(float16_to_float(x.bits));
+}
+template <class T>
+T to_compute(BFloat16 x) {
+  return static_cast<T>(bfloat16_to_float(x.bits));
+}
+
+template <class Storage>
+Storage read(const char* from) {
+  if constexpr (std::is_same_v<Storage, bool>) {
+    return *from != 0;
+  } else {
+    Storage x;
+    std::memcpy(&x, from, sizeof x);
+    return x;
+  }
+}
+
+// A rectangle of elements: strides in bytes for the source, in elements for the target.
+struct Rectangle {
+  const char* from;
+  std::int64_t n_rows, n_cols;
+  std::int64_t row_stride, col_stride;
+  std::int64_t pitch;  // of the target's rows; its columns are adjacent
+};
+
+// The source's shorter stride goes into the inner loop, so that memory is read in order.
+template <class Storage, class T>
+void copy_strided(const Rectangle& r, T* to) {
+  if (std::llabs(r.col_stride) <= std::llabs(r.row_stride) || r.n_rows == 1) {
+    for (std::int64_t i = 0; i < r.n_rows; ++i) {
+      const char* from = r.from + i * r.row_stride;
+      T* const row = to + i * r.pitch;
+      for (std::int64_t j = 0; j < r.n_cols; ++j) {
+        row[j] = to_compute<T>(read<Storage>(from + j * r.col_stride));
+      }
+    }
+  } else {
+    for (std::int64_t j = 0; j < r.n_cols; ++j) {
+      const char* from = r.from + j * r.col_stride;
+      for (std::int64_t i = 0; i < r.n_rows; ++i) {
+        to[i * r.pitch + j] = to_compute<T>(read<Storage>(from + i * r.row_stride));
+      }
+    }
+  }
+}
+
+template <class T>
+using StridedCopy = void (*)(const Rectangle&, T*);
+
+template <class T>
+struct StridedCopies {
+  template <class... Storage>
+  struct Of {
+    static constexpr StridedCopy<T> table[] = {&copy_strided<Storage, T>...};
+  };
+  static constexpr const StridedCopy<T>* table = StorageTypes<Of>::table;
+};
+
+template <class T>
+void copy_rectangle(const TypeKernels& kernels, DType dtype, Rectangle r, T* to) {
+  const auto type = static_cast<std::size_t>(dtype);
+  const auto size = static_cast<std::int64_t>(item_size(dtype));
+  if (r.n_cols == 1 && r.pitch == 1) {  // a column of single elements is a row
+    r.n_cols = r.n_rows;
+    r.n_rows = 1;
+    r.col_stride = r.row_stride;
+  }
+  if (r.col_stride == size) {
+    for (std::int64_t i = 0; i < r.n_rows; ++i) {
+      kernels.load[type](r.from + i * r.row_stride, r.n_cols, to + i * r.pitch);
+    }
+    return;
+  }
+  StridedCopies<T>::table[type](r, to);
+}
+
+template <class T>
+void load_typed(const Plan& plan, Operand operand, const TypeKernels& kernels,
+                const RowSlice& slice, std::int64_t col_begin, std::int64_t n_cols, T* to) {
+  for_each_run(plan.inner, col_begin, n_cols,
+               [&](std::int64_t position, std::int64_t run, const std::int64_t* offsets) {
+                 const Rectangle r{
+                     slice.data + offsets[operand],    slice.n_rows, run, slice.stride,
+                     plan.inner.inner_stride(operand), n_cols};
+                 copy_rectangle(kernels, plan.dtype[operand], r, to + position);
+               });
+}
+
+}  // namespace
+
+bool is_direct(const Plan& plan, Operand operand, DType compute) {
+  const bool contiguous =
+      plan.cols <= 1 || (plan.inner.rank == 1 && plan.inner.stride[operand][0] ==
+                                                     static_cast<std::int64_t>(item_size(compute)));
+  return plan.dtype[operand] == compute && contiguous;
+}
+
+void load_tile(const Plan& plan, Operand operand, const TypeKernels& kernels, DType compute,
+               const RowSlice& slice, std::int64_t col_begin, std::int64_t n_cols, void* to) {
+  if (compute == DType::kFloat32) {
+    load_typed(plan, operand, kernels, slice, col_begin, n_cols, static_cast<float*>(to));
+  } else {
+    load_typed(plan, operand, kernels, slice, col_begin, n_cols, static_cast<double*>(to));
+  }
+}
+
+void load_entries(const Plan& plan, Operand operand, const Dims& dims, std::int64_t begin,
+                  std::int64_t n, double* to) {
+  const auto copy = StridedCopies<double>::table[static_cast<std::size_t>(plan.dtype[operand])];
+  for_each_run(
+      dims, begin, n, [&](std::int64_t position, std::int64_t run, const std::int64_t* offsets) {
+        copy({plan.data[operand] + offsets[operand], 1, run, 0, dims.inner_stride(operand), run},
+             to + position);
+      });
+}
+
+void store_element(double x, DType dtype, char* to) {
+  switch (dtype) {
+    case DType::kFloat16: {
+      const std::uint16_t bits = double_to_float16(x);
+      std::memcpy(to, &bits, sizeof bits);
+      return;
+    }
+    case DType::kBFloat16: {
+      const std::uint16_t bits = double_to_bfloat16(x);
+      std::memcpy(to, &bits, sizeof bits);
+      return;
+    }
+    case DType::kFloat32: {
+      const float value = static_cast<float>(x);
+      std::memcpy(to, &value, sizeof value);
+      return;
+    }
+    default:
+      std::memcpy(to, &x, sizeof x);
+  }
+}
+
+void store_results(const Plan& plan, char* out, std::int64_t begin, std::int64_t n,
+                   const double* values) {
+  const DType dtype = plan.dtype[kOut];
+  for_each_run(plan.outer, begin, n,
+               [&](std::int64_t position, std::int64_t run, const std::int64_t* offsets) {
+                 char* to = out + offsets[kOut];
+                 const std::int64_t stride = plan.outer.inner_stride(kOut);
+                 for (std::int64_t i = 0; i < run; ++i) {
+                   store_element(values[position + i], dtype, to + i * stride);
+                 }
+               });
+}
+
+}  // namespace simdloss

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// From operands in memory to contiguous tiles of the computation type: see [Tiles].
+
+#include <cstdint>
+
+#include "kernels/abi.hpp"
+#include "plan.hpp"
+
+namespace simdloss {
+
+// A block of rows of one operand whose distance is constant: `data` points to the first row.
+struct RowSlice {
+  const char* data;
+  std::int64_t stride;  // bytes from row to row
+  std::int64_t n_rows;
+};
+
+// Whether rows of `operand` can be read where they are, as contiguous elements of type `compute`.
+bool is_direct(const Plan& plan, Operand operand, DType compute);
+
+// Elements [col_begin, col_begin + n_cols) of the slice's rows, as `to[row * n_cols + col]` in the
+// type that `kernels` compute in.
+void load_tile(const Plan& plan, Operand operand, const TypeKernels& kernels, DType compute,
+               const RowSlice& slice, std::int64_t col_begin, std::int64_t n_cols, void* to);
+
+// Entries [begin, begin + n) of a weight or mask over `dims`, as doubles.
+void load_entries(const Plan& plan, Operand operand, const Dims& dims, std::int64_t begin,
+                  std::int64_t n, double* to);
+
+// values[i], of type double, rounded once to plan.dtype[kOut] and stored as entry begin + i of the
+// output.
+void store_results(const Plan& plan, char* out, std::int64_t begin, std::int64_t n,
+                   const double* values);
+
+// `x` rounded to nearest even and stored as one element of floating type `dtype`.
+void store_element(double x, DType dtype, char* to);
+
+}  // namespace simdloss

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// Wide: one double with a 64-bit exponent and 0 * inf = 0, offering the operations that formulas
+// use. With it a loss is evaluated where float or double overflows on the way. See [Rescue].
+
+#include <cmath>
+#include <cstdint>
+#include <cstdlib>
+
+#include "simd/math.hpp"
+#include "simd/vec_scalar.hpp"
+
+namespace simdloss {
+
+// significand * 2^exponent with 1 <= |significand| < 2; zero, infinity and NaN have exponent 0.
+class Wide {
+ public:
+  using Element = double;
+
+  Wide() = default;
+  explicit Wide(double x) : Wide(normalized(x, 0)) {}
+
+  // Rounded to double: overflow gives infinity.
+  double value() const {
+    constexpr std::int64_t limit = 5000;
+    const std::int64_t e = exponent_ > limit ? limit : exponent_ < -limit ? -limit : exponent_;
+    return std::ldexp(significand_, static_cast<int>(e));
+  }
+  double significand() const { return significand_; }
+  std::int64_t exponent() const { return exponent_; }
+  bool is_finite() const { return std::isfinite(significand_); }
+  // Whether value() is exact up to the sign of zero.
+  bool fits_double() const { return !is_finite() || (exponent_ > -1000 && exponent_ < 1000); }
+
+  friend Wide operator-(Wide x) {
+    x.significand_ = -x.significand_;
+    return x;
+  }
+  friend Wide operator+(Wide x, Wide y) {
+    if (!x.is_finite() || !y.is_finite()) return Wide(x.plain() + y.plain());
+    if (x.significand_ == 0) return y;
+    if (y.significand_ == 0) return x;
+    if (x.exponent_ < y.exponent_) return y + x;
+    const std::int64_t gap = x.exponent_ - y.exponent_;
+    if (gap > 200) return x;
+    return normalized(x.significand_ + std::ldexp(y.significand_, -static_cast<int>(gap)),
+                      x.exponent_);
+  }
+  friend Wide operator-(Wide x, Wide y) { return x + -y; }
+  friend Wide operator*(Wide x, Wide y) {
+    const bool zero = (x.significand_ == 0 && !std::isnan(y.significand_)) ||
+                      (y.significand_ == 0 && !std::isnan(x.significand_));
+    if (zero) return Wide(0.0);
+    return normalized(x.significand_ * y.significand_, x.exponent_ + y.exponent_);
+  }
+  friend Wide operator/(Wide x, Wide y) {
+    return normalized(x.significand_ / y.significand_, x.exponent_ - y.exponent_);
+  }
+  // Rounded once wherever the rounding matters.
+  friend Wide fma(Wide x, Wide y, Wide z) {
+    const Wide product = x * y;
+    if (!product.is_finite() || !z.is_finite() || product.significand_ == 0) return product + z;
+    const std::int64_t scale = x.exponent_ + y.exponent_;
+    if (z.significand_ == 0 || std::llabs(z.exponent_ - scale) > 200) return product + z;
+    const double aligned = std::ldexp(z.significand_, static_cast<int>(z.exponent_ - scale));
+    return normalized(std::fma(x.significand_, y.significand_, aligned), scale);
+  }
+  friend Wide fnma(Wide x, Wide y, Wide z) { return fma(-x, y, z); }
+
+  friend Wide abs(Wide x) { return x.significand_ < 0 ? -x : x; }
+  friend bool operator<(Wide x, Wide y) {
+    if (!x.is_finite() || !y.is_finite()) return x.plain() < y.plain();
+    return (x - y).significand_ < 0;
+  }
+  friend bool operator==(Wide x, Wide y) {
+    return x.significand_ == y.significand_ && x.exponent_ == y.exponent_;
+  }
+  friend bool operator>(Wide x, Wide y) { return y < x; }
+  friend bool operator<=(Wide x, Wide y) { return x < y || x == y; }
+  friend bool operator>=(Wide x, Wide y) { return y <= x; }
+  friend bool is_nan(Wide x) { return std::isnan(x.significand_); }
+  friend Wide max(Wide x, Wide bound) { return x < bound ? bound : x; }
+  friend Wide min(Wide x, Wide bound) { return bound < x ? bound : x; }
+  friend Wide select(bool mask, Wide x, Wide y) { return mask ? x : y; }
+  friend Wide keep(bool mask, Wide x) { return mask ? x : Wide(0.0); }
+
+ private:
+  static Wide normalized(double x, std::int64_t exponent) {
+    Wide result;
+    result.significand_ = x;
+    result.exponent_ = 0;
+    if (x == 0 || !std::isfinite(x)) return result;
+    int shift;
+    result.significand_ = 2 * std::frexp(x, &shift);
+    result.exponent_ = exponent + shift - 1;
+    return result;
+  }
+  // A double that compares and adds with infinities as this does.
+  double plain() const { return significand_; }
+
+  double significand_;
+  std::int64_t exponent_;
+};
+
+// The scalar double version of a function, applied where its argument is an ordinary double.
+template <class F>
+Wide in_double(F f, Wide x) {
+  return Wide(f(Vec<double, isa::Scalar>(x.value())).reg);
+}
+
+inline constexpr double kLn2 = 0.693147180559945309417;
+
+inline Wide log(Wide x) {
+  if (x.fits_double()) return in_double([](auto v) { return log(v); }, x);
+  return log(Wide(x.significand())) + Wide(static_cast<double>(x.exponent()) * kLn2);
+}
+inline Wide log1p(Wide x) {
+  if (x.fits_double()) return in_double([](auto v) { return log1p(v); }, x);
+  return x.exponent() > 0 ? log(x) : x;
+}
+inline Wide log_cosh(Wide x) {
+  if (x.fits_double()) return in_double([](auto v) { return log_cosh(v); }, x);
+  return x.exponent() > 0 ? abs(x) - Wide(kLn2) : Wide(0.5) * x * x;
+}
+inline Wide softplus_tail(Wide x) {
+  return in_double([](auto v) { return softplus_tail(v); }, x);
+}
+inline Wide sigmoid(Wide x) {
+  return in_double([](auto v) { return sigmoid(v); }, x);
+}
+inline Wide pow(Wide base, Wide base_rest, Wide y) {
+  using V = Vec<double, isa::Scalar>;
+  return Wide(pow(V(base.value()), V(base_rest.value()), V(y.value())).reg);
+}
+
+}  // namespace simdloss

@@ -4,6 +4,10 @@
 #
 # The bits of a result depend on -ffp-contract=off and on the absence of -ffast-math, so both are
 # stated even where a parent project sets flags of its own.
+#
+# g++ 12's straight-line vectoriser drops the rounding in a pair like
+#   p[0] = (double)(float)p[0]; p[1] = (double)(float)p[1];
+# so it is off. Loops are not affected.
 function(simdloss_compile_options target)
   set_target_properties(
     ${target}
@@ -19,6 +23,7 @@ function(simdloss_compile_options target)
             -fno-fast-math
             -ffp-contract=off
             -fno-math-errno
+            $<$<CXX_COMPILER_ID:GNU>:-fno-tree-slp-vectorize>
             -Wall
             -Wextra
             -Wpedantic

@@ -189,12 +189,13 @@ double round_to(Format format, Unrounded x, bool negative) noexcept {
   if (digits == 0) return 0.0;
 
   const int unit = x.exponent - kept + 1;  // digits * 2^unit is the result
-  const int width = kLimbBits - std::countl_zero(digits);
-  const int exponent = unit + width - 1;
+  const int zeros = std::countl_zero(digits);
+  const int exponent = unit + kLimbBits - 1 - zeros;
   if (exponent > format.max_exponent) return infinity(negative);
   constexpr int fraction_bits = 52;
+  // The hidden bit of a normal number adds 1 to the exponent field.
   const Limb bits = exponent >= -1022 ? (static_cast<Limb>(exponent + 1022) << fraction_bits) +
-                                            (digits << (fraction_bits + 1 - width))
+                                            (digits << zeros >> (kLimbBits - 1 - fraction_bits))
                                       : digits << (unit - kUnitExponent);
   return std::bit_cast<double>(negative ? bits | kTopBit : bits);
 }

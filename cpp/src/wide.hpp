@@ -67,6 +67,7 @@ class Wide {
     return normalized(std::fma(x.significand_, y.significand_, aligned), scale);
   }
   friend Wide fnma(Wide x, Wide y, Wide z) { return fma(-x, y, z); }
+  friend Wide product_error(Wide x, Wide y, Wide xy) { return fma(x, y, -xy); }
 
   friend Wide abs(Wide x) { return x.significand_ < 0 ? -x : x; }
   friend bool operator<(Wide x, Wide y) {
@@ -126,8 +127,10 @@ inline Wide log_cosh(Wide x) {
 inline Wide softplus_tail(Wide x) {
   return in_double([](auto v) { return softplus_tail(v); }, x);
 }
-inline Wide sigmoid(Wide x) {
-  return in_double([](auto v) { return sigmoid(v); }, x);
+inline SigmoidPair<Wide> sigmoid_pair(Wide x) {
+  const auto pair = sigmoid_pair(Vec<double, isa::Scalar>(x.value()));
+  return {Wide(pair.value.reg), Wide(pair.value_rest.reg), Wide(pair.complement.reg),
+          Wide(pair.complement_rest.reg)};
 }
 inline Wide pow(Wide base, Wide base_rest, Wide y) {
   using V = Vec<double, isa::Scalar>;

@@ -1,27 +1,32 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Print the polynomial coefficients of cpp/src/simd/{exp,log}.hpp.
+"""Print the polynomial coefficients used in cpp/src/simd, and check that the headers have them.
 
-    python cpp/tools/minimax.py [NAME ...]        (needs mpmath; all fits without arguments)
+    python cpp/tools/minimax.py [NAME ...]        (needs mpmath and numpy; all fits by default)
 
 Each fit is a weighted Remez exchange in 60 digits. Coefficients are then rounded to the target type
-one by one, lowest power first, and the ones still free are fitted again to what is left over, so
-that the printed polynomial is close to the best one with representable coefficients. The error
-printed is that of the rounded polynomial in exact arithmetic, in ULP of a result with mantissa 1
-(2^-23 or 2^-52 of it), the unit in which rounding alone costs 0.5.
+one by one, lowest power first, and after each one those still free are fitted again, so that the
+printed polynomial is close to the best one with representable coefficients. The error printed is
+that of the rounded polynomial in exact arithmetic, in ULP of a result with mantissa 1 (2^-23 or
+2^-52 of it), the unit in which rounding alone costs 0.5.
 """
 
 from __future__ import annotations
 
+import re
 import sys
+import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
+import numpy as np
 from mpmath import mp, mpf
 
 mp.dps = 60
 
 Real = Callable[[mpf], mpf]
 DIGITS = {"float": 24, "double": 53}
+HEADERS = sorted((Path(__file__).resolve().parent.parent / "src" / "simd").glob("*.hpp"))
 
 
 @dataclass(frozen=True)
@@ -41,14 +46,14 @@ def round_to(x: mpf, digits: int) -> mpf:
         return +x
 
 
-def solve_reference(points: Sequence[mpf], values: Sequence[mpf], weights: Sequence[mpf],
-                    powers: Sequence[int]) -> list[mpf]:
+def solve_reference(points: Sequence[mpf], values: Sequence[mpf], weights: Sequence[mpf]
+                    ) -> list[mpf]:
     """Coefficients whose weighted error on the points alternates with equal size."""
     n = len(points)
     matrix = mp.matrix(n, n)
     for i in range(n):
-        for j, power in enumerate(powers):
-            matrix[i, j] = points[i] ** power
+        for power in range(n - 1):
+            matrix[i, power] = points[i] ** power
         matrix[i, n - 1] = (-1) ** i / weights[i]
     solution = mp.lu_solve(matrix, mp.matrix(values))
     return [solution[j] for j in range(n - 1)]
@@ -69,10 +74,10 @@ def extrema(errors: Sequence[mpf], count: int) -> list[int]:
     return peaks
 
 
-def remez(grid: Sequence[mpf], values: Sequence[mpf], weights: Sequence[mpf],
-          powers: Sequence[int]) -> list[mpf]:
-    """Weighted minimax coefficients of the given powers on a grid."""
-    count = len(powers) + 1
+def remez(grid: Sequence[mpf], values: Sequence[mpf], weights: Sequence[mpf], degree: int
+          ) -> list[mpf]:
+    """Coefficients of the weighted minimax polynomial on a grid."""
+    count = degree + 2
     last = len(grid) - 1
     reference = [
         round(last * (1 - float(mp.cos(mp.pi * (i + mpf(1) / 2) / count))) / 2)
@@ -84,10 +89,9 @@ def remez(grid: Sequence[mpf], values: Sequence[mpf], weights: Sequence[mpf],
             [grid[i] for i in reference],
             [values[i] for i in reference],
             [weights[i] for i in reference],
-            powers,
         )
         errors = [
-            w * (v - sum(c * x**p for c, p in zip(coefficients, powers, strict=True)))
+            w * (v - mp.polyval(coefficients[::-1], x))
             for x, v, w in zip(grid, values, weights, strict=True)
         ]
         largest = max(abs(e) for e in errors)
@@ -109,15 +113,38 @@ def fit(name: str, type_name: str) -> tuple[list[mpf], mpf]:
     middle, half = (spec.low + spec.high) / 2, (spec.high - spec.low) / 2
     grid = [middle - half * mp.cos(mp.pi * (i + mpf(1) / 2) / n_points) for i in range(n_points)]
     weights = [spec.weight(x) for x in grid]
-    rest = [spec.target(x) for x in grid]
-    powers = list(range(spec.degree[type_name] + 1))
-    rounded: list[mpf] = []
-    while powers:
-        c = round_to(remez(grid, rest, weights, powers)[0], digits)
-        rest = [v - c * x ** powers[0] for x, v in zip(grid, rest, strict=True)]
-        rounded.append(c)
-        powers.pop(0)
-    return rounded, max(abs(w * v) for w, v in zip(weights, rest, strict=True))
+    values = [spec.target(x) for x in grid]
+    degree = spec.degree[type_name]
+    coefficients = remez(grid, values, weights, degree)
+    # Errors from here on are in units of the type's ULP, small enough for double precision.
+    unit = mpf(2) ** (digits - 1)
+    basis = np.array([[float(w * x**k) for k in range(degree + 1)]
+                      for x, w in zip(grid, weights, strict=True)])
+    for k in range(degree + 1):
+        errors = [w * (v - mp.polyval(coefficients[::-1], x)) * unit
+                  for x, v, w in zip(grid, values, weights, strict=True)]
+        free = basis[:, k:]
+        for j, change in enumerate(refit(free, np.array([float(e) for e in errors]))):
+            coefficients[k + j] += mpf(float(change)) / unit
+        coefficients[k] = round_to(coefficients[k], digits)
+    worst = max(abs(w * (v - mp.polyval(coefficients[::-1], x))) * unit
+                for x, v, w in zip(grid, values, weights, strict=True))
+    return coefficients, worst
+
+
+def refit(basis: np.ndarray, errors: np.ndarray) -> np.ndarray:
+    """Changes of the free coefficients that make the largest error small (Lawson's algorithm)."""
+    emphasis = np.ones(len(errors))
+    best, smallest = np.zeros(basis.shape[1]), np.max(np.abs(errors))
+    for _ in range(60):
+        root = np.sqrt(emphasis)
+        change = np.linalg.lstsq(basis * root[:, None], errors * root, rcond=None)[0]
+        left = np.abs(errors - basis @ change)
+        if left.max() < smallest:
+            best, smallest = change, left.max()
+        emphasis *= left / left.max() + 1e-6
+        emphasis /= emphasis.max()
+    return best
 
 
 def two_atanh(s: mpf) -> mpf:
@@ -125,7 +152,7 @@ def two_atanh(s: mpf) -> mpf:
 
 
 LN2 = mp.log(2)
-SQRT2 = mp.sqrt(2)
+HALF = mpf(1) / 2
 TAIL_HIGH = mp.exp(-2)
 
 
@@ -143,40 +170,33 @@ FITS = {
         high=LN2 / 2 * mpf("1.001"),
         degree={"float": 4, "double": 9},
     ),
-    # log1p(t) = t + t^2 q(t)
+    # log1p(t) = t + t v(t - 1/2)
     "log1p_unit": Fit(
-        target=lambda t: (mp.log1p(t) - t) / t**2,
-        weight=lambda t: t**2 / mp.log1p(t),
-        low=mpf(0),
-        high=mpf(1),
-        degree={"float": 8},
-    ),
-    # log1p(m) = 2 s + s z q(z), s = m / (2 + m), z = s^2
-    "log1p_unit_quotient": Fit(
-        target=lambda z: (two_atanh(mp.sqrt(z)) / mp.sqrt(z) - 2) / z,
-        weight=lambda z: z * mp.sqrt(z) / two_atanh(mp.sqrt(z)),
-        low=mpf(0),
-        high=mpf(1) / 9,
-        degree={"double": 9},
+        target=lambda w: mp.log1p(w + HALF) / (w + HALF) - 1,
+        weight=lambda w: (w + HALF) / mp.log1p(w + HALF),
+        low=-HALF,
+        high=HALF,
+        degree={"float": 9, "double": 20},
     ),
     # log1p(m) = m - m^2 / 2 + m^3 q(m)
     "log": Fit(
         target=lambda m: (mp.log1p(m) - m + m**2 / 2) / m**3,
         weight=lambda m: m**3 / mp.log1p(m),
-        low=1 / SQRT2 - 1,
-        high=SQRT2 - 1,
+        low=-HALF / 2,
+        high=HALF,
         degree={"float": 7},
     ),
+    # log1p(m) = 2 s + s z q(z), s = m / (2 + m), z = s^2
     "log_quotient": Fit(
         target=lambda z: (two_atanh(mp.sqrt(z)) / mp.sqrt(z) - 2) / z,
         weight=lambda z: z * mp.sqrt(z) / two_atanh(mp.sqrt(z)),
         low=mpf(0),
-        high=((SQRT2 - 1) / (SQRT2 + 1)) ** 2 * mpf("1.0001"),
+        high=mpf(1) / 25,
         degree={"double": 6},
     ),
     # log cosh x = z / 2 + z^2 q(z), z = x^2
     "log_cosh": Fit(
-        target=lambda z: (log_cosh(mp.sqrt(z)) / z - mpf(1) / 2) / z,
+        target=lambda z: (log_cosh(mp.sqrt(z)) / z - HALF) / z,
         weight=lambda z: z**2 / log_cosh(mp.sqrt(z)),
         low=mpf(0),
         high=mpf(1),
@@ -199,19 +219,28 @@ def literal(x: mpf, type_name: str) -> str:
     for places in range(1, 20):
         text = mp.nstr(x, places, strip_zeros=True)
         if round_to(mpf(text), digits) == x:
-            return text + ("f" if type_name == "float" else "")
+            return text + ("F" if type_name == "float" else "")
     raise AssertionError(x)
 
 
-def main(names: Sequence[str]) -> None:
+def is_used(text: str) -> bool:
+    """Whether the headers hold these literals, one after the other."""
+    return any(text in re.sub(r"\s+", " ", header.read_text()) for header in HEADERS)
+
+
+def main(names: Sequence[str]) -> int:
+    stale = 0
     for name in names or list(FITS):
         for type_name in FITS[name].degree:
             coefficients, error = fit(name, type_name)
-            ulps = error * 2 ** (DIGITS[type_name] - 1)
-            print(f"{name} {type_name}: error {mp.nstr(ulps, 3)} ULP")
-            for c in coefficients:
-                print(f"    {literal(c, type_name)},")
+            text = ", ".join(literal(c, type_name) for c in coefficients)
+            used = is_used(text)
+            stale += not used
+            print(f"{name} {type_name}: error {mp.nstr(error, 3)} ULP" + (
+                "" if used else ", NOT what the headers have"))
+            print(textwrap.indent(textwrap.fill(text, 92), "    "))
+    return 1 if stale else 0
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    sys.exit(main(sys.argv[1:]))

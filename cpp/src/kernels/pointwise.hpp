@@ -7,63 +7,10 @@
 #include <cstdint>
 
 #include "kernels/abi.hpp"
-#include "simd/vec_scalar.hpp"
+#include "kernels/row_sum.hpp"
+#include "simd/vec.hpp"
 
 namespace simdloss {
-
-template <class T, class Isa>
-struct RowAccumulator {
-  using V = Vec<T, Isa>;
-  static constexpr int kStep = kLanes<T>;
-
-  // lanes[first ...] += x, one lane of x each.
-  static SIMDLOSS_INLINE void add(V x, int first, LaneSums& lanes) {
-    if constexpr (sizeof(T) == sizeof(float)) {
-      add_widened(x, lanes.values + first);
-    } else {
-      double* const hi = lanes.values + first;
-      double* const lo = hi + kStep;
-      const V old = V::load(hi);
-      const V sum = old + x;
-      const V part = sum - old;
-      (V::load(lo) + ((old - (sum - part)) + (x - part))).store(lo);
-      sum.store(hi);
-    }
-  }
-
-  // The halving tree over the lanes, of which only the first n hold anything but +0.
-  static SIMDLOSS_INLINE RowSum finish(LaneSums lanes, std::int64_t n) {
-    double* const hi = lanes.values;
-    for (int half = kStep / 2; half > 0; half /= 2) {
-      if (half >= n) continue;  // would add zeros
-      if (half >= Vec<double, Isa>::kWidth) {
-        for (int i = 0; i < half; i += Vec<double, Isa>::kWidth) {
-          fold<Vec<double, Isa>>(hi + i, half);
-        }
-      } else {
-        for (int i = 0; i < half; ++i) fold<Vec<double, isa::Scalar>>(hi + i, half);
-      }
-    }
-    if constexpr (sizeof(T) == sizeof(float)) return RowSum{hi[0], 0.0};
-    return RowSum{hi[0], hi[kStep]};
-  }
-
- private:
-  // Lane i += lane i + half, for U::kWidth lanes from `hi` on.
-  template <class U>
-  static SIMDLOSS_INLINE void fold(double* hi, int half) {
-    const U a = U::load(hi);
-    const U b = U::load(hi + half);
-    const U sum = a + b;
-    sum.store(hi);
-    if constexpr (sizeof(T) == sizeof(double)) {
-      double* const lo = hi + kStep;
-      const U part = sum - a;
-      const U error = (a - (sum - part)) + (b - part);
-      ((U::load(lo) + U::load(lo + half)) + error).store(lo);
-    }
-  }
-};
 
 template <class Loss, class T, class Isa>
 struct PointwiseKernel {
@@ -72,6 +19,7 @@ struct PointwiseKernel {
   using Accumulator = RowAccumulator<T, Isa>;
   static constexpr int kStep = kLanes<T>;
   static constexpr int kWidth = V::kWidth;
+  static constexpr int kGroups = Accumulator::kGroups;
 
   static SIMDLOSS_INLINE V value(const T* t, const T* p, const Args& args) {
     return Loss::value(V::load(t), V::load(p), args);
@@ -93,16 +41,22 @@ struct PointwiseKernel {
     }
   }
 
-  static void accumulate(const T* t, const T* p, std::int64_t n, const Args& shared,
-                         LaneSums& lanes) {
-    const Args args = shared;  // a local copy lets the compiler keep the constants in registers
-    for (; n >= kBlock<T>; n -= kBlock<T>, t += kBlock<T>, p += kBlock<T>) {
-      for (int lane = 0; lane < kStep; lane += kWidth) {
-        Accumulator::add(tree<kBlockSteps>(t + lane, p + lane, args), lane, lanes);
+  // One lane group's share of the first n < kMaxSteps * kStep elements.
+  template <int kMaxSteps>
+  static SIMDLOSS_INLINE V part_of_block(const T* t, const T* p, std::int64_t n, int lane,
+                                         const Args& args) {
+    constexpr int half = kMaxSteps / 2;
+    if constexpr (kMaxSteps == kBlockSteps) {
+      // Whole half blocks are common, and need neither a loop nor memory for their values.
+      if (n - lane >= (half - 1) * kStep + kWidth) {
+        const V left = tree<half>(t + lane, p + lane, args);
+        const std::int64_t rest = n - half * kStep;
+        if (rest <= lane) return left;
+        return left + part_of_block<half>(t + half * kStep, p + half * kStep, rest, lane, args);
       }
-    }
-    for (int lane = 0; lane < kStep && lane < n; lane += kWidth) {
-      V values[kBlockSteps];
+      return part_of_block<half>(t, p, n, lane, args);
+    } else {
+      V values[kMaxSteps];
       int step = 0;
       std::int64_t left = n - lane;
       for (; left >= kWidth; left -= kStep, ++step) {
@@ -113,11 +67,44 @@ struct PointwiseKernel {
         const T* const p_tail = p + lane + step * kStep;
         values[step++] = value_first(t_tail, p_tail, left, args);
       }
-      for (; step < kBlockSteps; ++step) values[step] = V(T(0));
-      Accumulator::add(((values[0] + values[1]) + (values[2] + values[3])) +
-                           ((values[4] + values[5]) + (values[6] + values[7])),
-                       lane, lanes);
+      return sum_of_steps<kMaxSteps>(values, step);
     }
+  }
+
+  // The tree over the first n of kSteps values; the others count as +0 and are not read.
+  template <int kSteps>
+  static SIMDLOSS_INLINE V sum_of_steps(const V* values, int n) {
+    if constexpr (kSteps == 1) {
+      return n > 0 ? values[0] : V(T(0));
+    } else {
+      constexpr int half = kSteps / 2;
+      const V left = sum_of_steps<half>(values, n);
+      return n <= half ? left : left + sum_of_steps<half>(values + half, n - half);
+    }
+  }
+
+  static void accumulate(const T* t, const T* p, std::int64_t n, const Args& shared,
+                         LaneSums& lanes) {
+    const Args args = shared;  // a local copy lets the compiler keep the constants in registers
+    for (; n >= kBlock<T>; n -= kBlock<T>, t += kBlock<T>, p += kBlock<T>) {
+      for (int group = 0; group < kGroups; ++group) {
+        const int lane = group * kWidth;
+        Accumulator::add(tree<kBlockSteps>(t + lane, p + lane, args), group, lanes);
+      }
+    }
+    for (int group = 0; group < kGroups && group * kWidth < n; ++group) {
+      Accumulator::add(part_of_block<kBlockSteps>(t, p, n, group * kWidth, args), group, lanes);
+    }
+  }
+
+  // A row of less than a block needs no lanes in memory.
+  static SIMDLOSS_INLINE RowSum short_row(const T* t, const T* p, std::int64_t n,
+                                          const Args& args) {
+    V block[kGroups];
+    for (int group = 0; group < kGroups; ++group) {
+      block[group] = part_of_block<kBlockSteps>(t, p, n, group * kWidth, args);
+    }
+    return Accumulator::sum_of_block(block);
   }
 
   // Rows of one element: the same numbers without lanes, because x + 0 is x.
@@ -131,7 +118,7 @@ struct PointwiseKernel {
 
   static void row_losses(const RowBlock& rows, double divisor, const void* args,
                          void* losses) noexcept {
-    const Args& typed = *static_cast<const Args*>(args);
+    const Args typed = *static_cast<const Args*>(args);
     T* const out = static_cast<T*>(losses);
     const char* t = static_cast<const char*>(rows.t);
     const char* p = static_cast<const char*>(rows.p);
@@ -142,10 +129,16 @@ struct PointwiseKernel {
       return;
     }
     for (std::int64_t row = 0; row < rows.n_rows; ++row) {
-      LaneSums lanes = {};
-      accumulate(reinterpret_cast<const T*>(t), reinterpret_cast<const T*>(p), rows.n_cols, typed,
-                 lanes);
-      const RowSum sum = Accumulator::finish(lanes, rows.n_cols);
+      const T* const t_row = reinterpret_cast<const T*>(t);
+      const T* const p_row = reinterpret_cast<const T*>(p);
+      RowSum sum;
+      if (rows.n_cols < kBlock<T>) {
+        sum = short_row(t_row, p_row, rows.n_cols, typed);
+      } else {
+        LaneSums lanes = {};
+        accumulate(t_row, p_row, rows.n_cols, typed, lanes);
+        sum = Accumulator::finish(lanes);
+      }
       out[row] = static_cast<T>((sum.hi + sum.lo) / divisor + 0.0);
       t += rows.t_stride;
       p += rows.p_stride;
@@ -160,24 +153,5 @@ struct PointwiseKernel {
 
   static constexpr LossKernels kernels{&row_losses, &accumulate_untyped};
 };
-
-template <class T, class Isa>
-RowSum finish_lanes(const LaneSums& lanes) noexcept {
-  return RowAccumulator<T, Isa>::finish(lanes, kLanes<T>);
-}
-
-template <class T, class Isa>
-bool all_finite(const void* values, std::int64_t n) noexcept {
-  using V = Vec<T, Isa>;
-  const T* const x = static_cast<const T*>(values);
-  V sum(T(0));  // of x - x: 0 or NaN
-  std::int64_t i = 0;
-  for (; i + V::kWidth <= n; i += V::kWidth) {
-    const V v = V::load(x + i);
-    sum = sum + (v - v);
-  }
-  const V rest = V::load_first(x + i, n - i);
-  return all(sum + (rest - rest) == V(T(0)));
-}
 
 }  // namespace simdloss

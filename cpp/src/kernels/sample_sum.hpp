@@ -18,8 +18,8 @@ struct SampleKernel {
   using V = Vec<double, Isa>;
   using Mask = typename V::Mask;
   static constexpr int kWidth = V::kWidth;
-  // Vectors that are tested together, each with sums of its own: two hide the latency of an addition
-  // and leave AVX2 enough registers.
+  // Vectors that are tested together, each with sums of its own: two hide the latency of an
+  // addition and leave AVX2 enough registers.
   static constexpr int kVectors = 2;
   static constexpr int kGroup = kVectors * kWidth;  // samples
   // The fraction of a float fits into two windows, that of a double needs three.
@@ -61,8 +61,8 @@ struct SampleKernel {
     return (size < limits.high) & ((size >= limits.low) | (size == V(0.0)));
   }
 
-  // What kWidth lanes of the windows have taken, on top of the anchors: 1.5 * 2^52 units and what is
-  // added stay in one binade, so adding to it rounds to a multiple of the unit.
+  // What kWidth lanes of the windows have taken, on top of the anchors: 1.5 * 2^52 units and what
+  // is added stay in one binade, so adding to it rounds to a multiple of the unit.
   struct Sums {
     V sum0, sum1, sum2;
 
@@ -87,8 +87,8 @@ struct SampleKernel {
 
    private:
     // Adds x rounded to a multiple of the sum's unit; returns what was rounded off. All three
-    // differences are exact: the sum's change is a multiple of its unit, and the rest one of x's last
-    // bit, not above half a unit.
+    // differences are exact: the sum's change is a multiple of its unit, and the rest one of x's
+    // last bit, not above half a unit.
     static SIMDLOSS_INLINE V deposit(V x, V& sum) {
       const V old = sum;
       sum = old + x;
@@ -161,7 +161,8 @@ struct SampleKernel {
       }
       const std::int64_t n_groups = n / kGroup;
       const std::int32_t n_aside = state.n_aside;
-      const std::int64_t done = add_groups(losses, weights, n_groups < room ? n_groups : room, state);
+      const std::int64_t done =
+          add_groups(losses, weights, n_groups < room ? n_groups : room, state);
       state.n_addends += static_cast<std::int32_t>(done) - (state.n_aside - n_aside) / kGroup;
       losses += done * kGroup;
       if constexpr (kWeighted) weights += done * kGroup;
@@ -170,8 +171,8 @@ struct SampleKernel {
   }
 };
 
-// Adds losses[i] * weights[i], rounded once to double, for i < n; null weights are all 1. The sum is
-// exact whatever the samples.
+// Adds losses[i] * weights[i], rounded once to double, for i < n; null weights are all 1. The sum
+// is exact whatever the samples.
 template <class T, class Isa>
 void add_samples(const void* losses, const double* weights, std::int64_t n,
                  SampleSum& state) noexcept {

@@ -47,7 +47,8 @@ struct BinaryLabels : Pointwise {
 };
 
 // Binary crossentropy: -(y ln q + (1 - y) ln(1 - q)), q = p clipped to [epsilon, 1 - epsilon],
-// y = t (1 - label_smoothing) + label_smoothing / 2. Row value: mean.
+// y = t (1 - label_smoothing) + label_smoothing / 2.
+// Row value: mean.
 // Domain: t, p in [0, 1]; other labels by plain arithmetic. Max error: 4 u L.
 // Source: keras.losses.binary_crossentropy.
 struct BinaryCrossentropy : BinaryLabels {
@@ -133,11 +134,29 @@ struct BinaryFocal : BinaryLabels {
             static_cast<T>(1 - alpha)};
   }
 
-  // (1 - p_t)^gamma for 1 - p_t = miss + miss_rest, times the class weight.
+  // A number as an unevaluated sum: gamma multiplies the relative error of 1 - p_t.
+  template <class V>
+  struct Pair {
+    V value;
+    V rest;
+  };
+
+  // (1 - p_t)^gamma times the class weight, for 1 - p_t = y opposite + (1 - y) same.
   template <class V, class Args>
-  static SIMDLOSS_INLINE V factor(const Labels<V>& y, V miss, V miss_rest, const Args& args) {
-    const V focus = args.integral_gamma >= 0 ? pow_int(miss, args.integral_gamma)
-                                             : pow(miss, miss_rest, V(args.gamma));
+  static SIMDLOSS_INLINE V factor(V t, const Labels<V>& y, const Pair<V>& opposite,
+                                  const Pair<V>& same, const Args& args) {
+    const V one_minus_t = V(1) - t;
+    const V zero_rest = ((V(1) - one_minus_t) - t) * V(args.smoothing.keep);
+    const V first = y.one * opposite.value;
+    const V second = y.zero * same.value;
+    const V miss = first + second;
+    const V part = miss - first;
+    V rest = (first - (miss - part)) + (second - part);
+    rest = rest + fma(y.one, opposite.rest, product_error(y.one, opposite.value, first));
+    rest = rest + fma(y.zero, same.rest, product_error(y.zero, same.value, second));
+    rest = fma(zero_rest, same.value, rest);
+    const V focus = args.integral_gamma >= 0 ? pow_int(miss, rest, args.integral_gamma)
+                                             : pow(miss, rest, V(args.gamma));
     if (!args.balanced) return focus;
     return focus * fma(y.one, V(args.weight_one), y.zero * V(args.weight_zero));
   }
@@ -145,7 +164,8 @@ struct BinaryFocal : BinaryLabels {
 
 // Binary focal crossentropy: (1 - p_t)^gamma times the binary crossentropy, with
 // 1 - p_t = y (1 - p) + (1 - y) p of the unclipped p; with apply_class_balancing also times
-// y alpha + (1 - y) (1 - alpha). Row value: mean.
+// y alpha + (1 - y) (1 - alpha).
+// Row value: mean.
 // Domain: t, p in [0, 1]; gamma >= 0. Max error: (4 + gamma |ln(1 - p_t)|) u L.
 // Source: keras.losses.binary_focal_crossentropy; Lin et al. (2017), arXiv:1708.02002.
 struct BinaryFocalCrossentropy : BinaryFocal {
@@ -155,9 +175,8 @@ struct BinaryFocalCrossentropy : BinaryFocal {
   static SIMDLOSS_INLINE V value(V t, V p, const Args& args) {
     const Labels<V> y = smoothed(t, args.smoothing);
     const V opposite = V(1) - p;
-    const V opposite_rest = (V(1) - opposite) - p;
-    const V miss = fma(y.one, opposite, y.zero * p);
-    return factor(y, miss, y.one * opposite_rest, args) * crossentropy(y, p, args.low, args.high);
+    const Pair<V> exact_opposite = {opposite, (V(1) - opposite) - p};
+    return factor(t, y, exact_opposite, {p, V(0)}, args) * crossentropy(y, p, args.low, args.high);
   }
 };
 
@@ -171,12 +190,14 @@ struct BinaryFocalCrossentropyFromLogits : BinaryFocal {
   template <class V, class Args>
   static SIMDLOSS_INLINE V value(V t, V p, const Args& args) {
     const Labels<V> y = smoothed(t, args.smoothing);
-    const V miss = fma(y.one, sigmoid(-p), y.zero * sigmoid(p));
-    return factor(y, miss, V(0), args) * crossentropy_from_logits(y, p);
+    const SigmoidPair<V> s = sigmoid_pair(p);
+    return factor(t, y, {s.complement, s.complement_rest}, {s.value, s.value_rest}, args) *
+           crossentropy_from_logits(y, p);
   }
 };
 
-// Kullback-Leibler divergence: t ln(t / p) with both clipped to [epsilon, 1]. Row value: sum.
+// Kullback-Leibler divergence: t ln(t / p) with both clipped to [epsilon, 1].
+// Row value: sum.
 // Domain: t, p in [0, 1]. Max error: 4 u t (1 + |ln(t / p)|).
 // Source: keras.losses.kl_divergence.
 struct KlDivergence : Pointwise {

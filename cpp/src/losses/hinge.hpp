@@ -29,7 +29,8 @@ struct HingeLabels : Pointwise {
   }
 };
 
-// Hinge: max(1 - y p, 0). Row value: mean.
+// Hinge: max(1 - y p, 0).
+// Row value: mean.
 // Domain: y -1 or 1 (any real is taken as it is), p real. Max error: 4 u L.
 // Source: keras.losses.hinge.
 struct Hinge : HingeLabels {
@@ -41,7 +42,8 @@ struct Hinge : HingeLabels {
   }
 };
 
-// Squared hinge: max(1 - y p, 0)^2. Row value: mean.
+// Squared hinge: max(1 - y p, 0)^2.
+// Row value: mean.
 // Domain: as hinge. Max error: 4 u L.
 // Source: keras.losses.squared_hinge.
 struct SquaredHinge : HingeLabels {

@@ -5,7 +5,8 @@
 
 namespace simdloss {
 
-// Mean squared error: (p - t)^2. Row value: mean.
+// Mean squared error: (p - t)^2.
+// Row value: mean.
 // Domain: t, p real. Max error: 4 u L.
 // Source: keras.losses.mean_squared_error.
 struct MeanSquaredError : Pointwise {
@@ -18,7 +19,8 @@ struct MeanSquaredError : Pointwise {
   }
 };
 
-// Mean absolute error: |p - t|. Row value: mean.
+// Mean absolute error: |p - t|.
+// Row value: mean.
 // Domain: t, p real. Max error: 4 u L.
 // Source: keras.losses.mean_absolute_error.
 struct MeanAbsoluteError : Pointwise {
@@ -30,7 +32,8 @@ struct MeanAbsoluteError : Pointwise {
   }
 };
 
-// Mean absolute percentage error: 100 |p - t| / max(|t|, epsilon). Row value: mean.
+// Mean absolute percentage error: 100 |p - t| / max(|t|, epsilon).
+// Row value: mean.
 // Domain: t, p real. Max error: 4 u L.
 // Source: keras.losses.mean_absolute_percentage_error.
 struct MeanAbsolutePercentageError : Pointwise {
@@ -53,7 +56,8 @@ struct MeanAbsolutePercentageError : Pointwise {
 
 // Mean squared logarithmic error: (ln(1 + max(p, epsilon)) - ln(1 + max(t, epsilon)))^2 in the form
 // log1p((high - low) / (1 + low))^2, with the rounding errors of the quotient carried along: the
-// difference of two logarithms would cancel. Row value: mean.
+// difference of two logarithms would cancel.
+// Row value: mean.
 // Domain: t, p real; below epsilon they count as epsilon. Max error: 4 u L.
 // Source: keras.losses.mean_squared_logarithmic_error.
 struct MeanSquaredLogarithmicError : Pointwise {
@@ -88,7 +92,8 @@ struct MeanSquaredLogarithmicError : Pointwise {
 };
 
 // Huber: with d = |p - t|, d^2 / 2 for d <= delta, else delta (d - delta / 2). Both are
-// m (d - m / 2) for m = min(d, delta). Row value: mean.
+// m (d - m / 2) for m = min(d, delta).
+// Row value: mean.
 // Domain: t, p real, delta > 0. Max error: 4 u L.
 // Source: keras.losses.huber; Huber (1964), doi:10.1214/aoms/1177703732.
 struct Huber : Pointwise {
@@ -113,7 +118,8 @@ struct Huber : Pointwise {
   }
 };
 
-// Log-cosh: ln cosh(p - t). Row value: mean.
+// Log-cosh: ln cosh(p - t).
+// Row value: mean.
 // Domain: t, p real. Max error: 4 u L.
 // Source: keras.losses.log_cosh.
 struct LogCosh : Pointwise {
@@ -126,9 +132,10 @@ struct LogCosh : Pointwise {
 };
 
 // Poisson: p - t ln(p + epsilon), the negative log-likelihood of rate p but for a constant of t.
-// The rounding error of p + epsilon is carried along where the logarithm is near 0. Row value:
-// mean. Domain: p >= 0, t real; t = 0 gives p. Max error: 4 u (|p| + |t ln(p + epsilon)|). Source:
-// keras.losses.poisson.
+// The rounding error of p + epsilon is carried along where the logarithm is near 0.
+// Row value: mean.
+// Domain: p >= 0, t real; t = 0 gives p. Max error: 4 u (|p| + |t ln(p + epsilon)|).
+// Source: keras.losses.poisson.
 struct Poisson : Pointwise {
   static constexpr const char* name = "poisson";
 

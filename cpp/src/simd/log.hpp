@@ -17,7 +17,7 @@ struct LogConstants;
 template <>
 struct LogConstants<float> {
   using Word = std::uint32_t;
-  static constexpr Word kSqrtHalf = 0x3f3504f3;  // bits of sqrt(1/2)
+  static constexpr Word kThreeQuarters = 0x3f400000;  // bits of 0.75
   static constexpr Word kOne = 0x3f800000;
   static constexpr Word kFour = 0x40800000;
   static constexpr Word kMantissa = 0x007fffff;
@@ -28,7 +28,7 @@ struct LogConstants<float> {
 template <>
 struct LogConstants<double> {
   using Word = std::uint64_t;
-  static constexpr Word kSqrtHalf = 0x3fe6a09e667f3bcd;
+  static constexpr Word kThreeQuarters = 0x3fe8000000000000;
   static constexpr Word kOne = 0x3ff0000000000000;
   static constexpr Word kFour = 0x4010000000000000;
   static constexpr Word kMantissa = 0x000fffffffffffff;
@@ -36,24 +36,44 @@ struct LogConstants<double> {
   static constexpr double kScale = 54;
 };
 
-// log1p(m) - m + m^2 / 2 for sqrt(1/2) - 1 <= m <= sqrt(2) - 1, m2 = m^2.
-//
-// float: m^3 q(m) (minimax.py log: error 0.05 ULP of log1p(m)).
-// double: with s = m / (2 + m), z = s^2: s (m^2 / 2 + z q(z)), from log1p(m) = 2 s + s z q(z)
-// (minimax.py log_quotient: 0.006 ULP).
+// [Log reduction] x = 2^e (1 + m) with 3/4 <= 1 + m < 3/2. The ratio 2 costs the same polynomial
+// wherever it starts; from 3/4 on, log1p's m = (1 + x) 2^-e - 1 is exact for all |x| < 4, and for
+// e != 0 |m| <= |e ln 2|, so that e ln 2 + m can be summed without loss.
+
+// q(m) with log1p(m) = m - m^2 / 2 + m^3 q(m), -1/4 <= m <= 1/2 (float).
+// minimax.py log: error 0.04 ULP of log1p(m).
 template <class V>
-SIMDLOSS_INLINE V log1p_tail(V m, V m2) {
+SIMDLOSS_INLINE V log_polynomial(V m, V m2) {
+  return polynomial(m, m2, 0.3333345F, -0.25000104F, 0.1999082F, -0.16646999F, 0.14478321F,
+                    -0.13163874F, 0.104688786F, -0.045112055F);
+}
+
+// s (m^2 / 2 + z q(z)) = log1p(m) - m + m^2 / 2 with s = m / (2 + m), z = s^2, from log1p(m) =
+// 2 s + s z q(z), -1/4 <= m <= 1/2 (double). minimax.py log_quotient: error 0.07 ULP of log1p(m).
+template <class V>
+struct LogQuotient {
+  V s;
+  V sum;
+};
+template <class V>
+SIMDLOSS_INLINE LogQuotient<V> log_quotient(V m, V m2) {
+  const V s = m / (V(2) + m);
+  const V z = s * s;
+  const V q = polynomial(z, z * z, 0.6666666666667268, 0.39999999996176544, 0.2857142939287074,
+                         0.22222138682325385, 0.18186349247023148, 0.15250315148010202,
+                         0.15367273384197783);
+  return {s, fma(m2, V(0.5), z * q)};
+}
+
+// log1p(m) - m + rest, for m as above.
+template <class V>
+SIMDLOSS_INLINE V log1p_bend(V m, V rest) {
+  const V m2 = m * m;
   if constexpr (sizeof(typename V::Element) == 4) {
-    return m2 * m *
-           polynomial(m, m2, 0.3333333F, -0.25000823F, 0.20001261F, -0.16623336F, 0.14200957F,
-                      -0.13159475F, 0.12766297F, -0.076417886F);
+    return fma(m2, fma(m, log_polynomial(m, m2), V(-0.5F)), rest);
   } else {
-    const V s = m / (V(2) + m);
-    const V z = s * s;
-    const V q = polynomial(z, z * z, 0.6666666666666734, 0.39999999999416935, 0.28571428741935734,
-                           0.22222198615662714, 0.18183562284204466, 0.15314099157882824,
-                           0.14795495493944286);
-    return s * fma(m2, V(0.5), z * q);
+    const LogQuotient<V> quotient = log_quotient(m, m2);
+    return fnma(m * V(0.5), m, fma(quotient.s, quotient.sum, rest));
   }
 }
 
@@ -61,24 +81,29 @@ SIMDLOSS_INLINE V log1p_tail(V m, V m2) {
 // carried to the last addition.
 template <class V>
 SIMDLOSS_INLINE V log_of_parts(V e, V m) {
-  using T = typename V::Element;
-  using C = ExpConstants<T>;
+  using C = ExpConstants<typename V::Element>;
   const V sum = fma(e, V(C::kLn2High), m);
   const V lost = fma(e, V(C::kLn2High), -sum) + m;
-  const V bend = fnma(m * V(T(0.5)), m, log1p_tail(m, m * m));
-  return sum + (lost + fma(e, V(C::kLn2Low), bend));
+  return sum + log1p_bend(m, fma(e, V(C::kLn2Low), lost));
 }
 
-// ln x for normal, finite x > 0; anything elsewhere.
-// x = 2^e (1 + m) with 1 + m in [sqrt(1/2), sqrt(2)).
+// ln(x 2^e_offset) for normal, finite x > 0; anything elsewhere.
 template <class V>
 SIMDLOSS_INLINE V log_in_range(V x, V e_offset) {
-  using C = LogConstants<typename V::Element>;
+  using T = typename V::Element;
+  using C = LogConstants<T>;
   using Bits = typename V::Bits;
-  const Bits bits = to_bits(x) - Bits(C::kSqrtHalf);
-  const Bits e = shift_right_arithmetic<ExpConstants<typename V::Element>::kExponentShift>(bits);
-  const V m = V::from_bits((bits & Bits(C::kMantissa)) + Bits(C::kSqrtHalf)) - V(1);
+  const Bits bits = to_bits(x) - Bits(C::kThreeQuarters);
+  const Bits e = shift_right_arithmetic<ExpConstants<T>::kExponentShift>(bits);
+  const V m = V::from_bits((bits & Bits(C::kMantissa)) + Bits(C::kThreeQuarters)) - V(1);
   return log_of_parts(V::from_int(e) + e_offset, m);
+}
+
+// ln x for normal, finite x > 0; NaN stays; anything elsewhere. The cheap form of log, and the same
+// bits.
+template <class V>
+SIMDLOSS_INLINE V log_regular(V x) {
+  return log_in_range(x, x * V(0));
 }
 
 // ln x for all x: 0 -> -inf, negative -> NaN, inf -> inf, NaN stays.
@@ -95,23 +120,37 @@ SIMDLOSS_INLINE V log(V x) {
                 select(x == V(0), V(-Limits::infinity()), V(Limits::quiet_NaN())));
 }
 
-// ln(1 + x) for all x: relative accuracy down to subnormal x, -1 -> -inf, x < -1 -> NaN,
-// inf -> inf, NaN stays. log1p(-0) = +0.
-//
-// e comes from the rounded 1 + x, but m = x 2^-e + (2^-e - 1) from x, with one rounding.
+// ln(1 + x) = e ln 2 + log1p(m). e comes from the rounded 1 + x, but m = x 2^-e + (2^-e - 1) from
+// x, with at most one rounding: none unless x is so large that the 1 hardly counts. 2^-e is made by
+// way of 2^(headroom - e), as it is subnormal for the largest e.
+template <class V>
+SIMDLOSS_INLINE V log1p_in_range(V x, typename V::Bits two_to_headroom, V two_to_minus_headroom) {
+  using T = typename V::Element;
+  using C = LogConstants<T>;
+  using Bits = typename V::Bits;
+  const Bits bits = to_bits(V(1) + x) - Bits(C::kThreeQuarters);
+  const Bits e = shift_right_arithmetic<ExpConstants<T>::kExponentShift>(bits);
+  const Bits shifted_e = bits - (bits & Bits(C::kMantissa));
+  const V scale = V::from_bits(two_to_headroom - shifted_e) * two_to_minus_headroom;
+  return log_of_parts(V::from_int(e), fma(x, scale, scale - V(1)));
+}
+
+// ln(1 + x) for -1 < x < 2^126 (2^1022); NaN stays; anything elsewhere. The cheap form of log1p,
+// and the same bits.
+template <class V>
+SIMDLOSS_INLINE V log1p_regular(V x) {
+  using C = LogConstants<typename V::Element>;
+  return log1p_in_range(x, typename V::Bits(C::kOne), V(1));
+}
+
+// ln(1 + x) for all x, with small relative error down to subnormal x; -1 -> -inf, x < -1 -> NaN,
+// inf -> inf, NaN stays; log1p(-0) = +0.
 template <class V>
 SIMDLOSS_INLINE V log1p(V x) {
   using T = typename V::Element;
   using C = LogConstants<T>;
-  using Bits = typename V::Bits;
   using Limits = std::numeric_limits<T>;
-  const Bits bits = to_bits(V(1) + x) - Bits(C::kSqrtHalf);
-  const Bits e = shift_right_arithmetic<ExpConstants<T>::kExponentShift>(bits);
-  // 2^-e by way of 2^(2 - e): e may be 128 (1024), and 2^-128 is subnormal.
-  const Bits exponent = bits - (bits & Bits(C::kMantissa));
-  const V scale = V::from_bits(Bits(C::kFour) - exponent) * V(T(0.25));
-  const V m = fma(x, scale, scale - V(1));
-  V result = log_of_parts(V::from_int(e), m);
+  V result = log1p_in_range(x, typename V::Bits(C::kFour), V(T(0.25)));
   result = select(x < V(Limits::infinity()), result, x);
   return select(x > V(-1), result,
                 select(x == V(-1), V(-Limits::infinity()), V(Limits::quiet_NaN())));
@@ -119,24 +158,27 @@ SIMDLOSS_INLINE V log1p(V x) {
 
 // ln(1 + t) for 0 <= t <= 1; NaN stays.
 //
-// float: t + t^2 q(t) (minimax.py log1p_unit: 0.04 ULP). double: as log1p_tail, for
-// 0 <= m <= 1 (minimax.py log1p_unit_quotient: 0.006 ULP).
+// t + t v(t - 1/2) (minimax.py log1p_unit: error 0.06 ULP float, 0.04 double). Around 1/2 the terms
+// of v fall like 3^-n, so that little is lost in its sum.
 template <class V>
 SIMDLOSS_INLINE V log1p_unit(V t) {
-  if constexpr (sizeof(typename V::Element) == 4) {
-    const V t2 = t * t;
-    const V q = polynomial(t, t2, -0.4999993F, 0.33330464F, -0.24958019F, 0.19692102F, -0.15344882F,
-                           0.10661137F, -0.05745743F, 0.020086432F, -0.0032905359F);
-    return fma(t2, q, t);
+  using T = typename V::Element;
+  const V w = t - V(T(0.5));
+  const V w2 = w * w;
+  if constexpr (sizeof(T) == 4) {
+    const V v = polynomial_ending_slowly(w, w2, -0.18906978F, -0.2885271F, 0.13260876F,
+                                         -0.06768809F, 0.036639806F, -0.020565208F, 0.011550791F,
+                                         -0.006775352F, 0.0053009554F, -0.0032006814F);
+    return fma(t, v, t);
   } else {
-    const V s = t / (V(2) + t);
-    const V z = s * s;
-    const V q =
-        polynomial(z, z * z, 0.6666666666666631, 0.40000000000155905, 0.2857142854801175,
-                   0.22222223960618653, 0.181817442216256, 0.15386554107618675, 0.13301043544248745,
-                   0.12105581331987345, 0.083421053515085, 0.17015219096810705);
-    const V half = t * V(0.5);
-    return t + fnma(half, t, s * fma(z, q, half * t));
+    const V v = polynomial_ending_slowly(
+        w, w2, -0.18906978378367123, -0.28852709909932406, 0.13260975375420225,
+        -0.06768864331093963, 0.036611854523184974, -0.020548811920435683, 0.011833792109249034,
+        -0.006945394940365389, 0.004136179121360353, -0.002491841712900599, 0.0015153829172237735,
+        -0.0009288527290479545, 0.0005730640995378558, -0.00035484680840806827,
+        0.0002210833675940206, -0.00014201101217981978, 8.969865919990135e-5, -4.499503599039668e-5,
+        2.7593040088844728e-5, -3.822986881489922e-5, 2.4984422308272306e-5);
+    return fma(t, v, t);
   }
 }
 

@@ -19,38 +19,50 @@ namespace simdloss {
 // 0 where e^-|x| is below the smallest normal number, and for NaN (which max(x, 0) keeps).
 template <class V>
 SIMDLOSS_INLINE V softplus_tail(V x) {
-  return log1p_unit(exp_nonpositive_or_zero(-abs(x)));
+  return log1p_unit(exp_nonpositive_or_zero(min(x, -x)));
 }
 
-// ln(1 + e^x) for all x: softplus(inf) = inf, softplus(-inf) = 0, NaN stays.
+// ln(1 + e^x) for all x: softplus(inf) = inf, softplus(-inf) = 0, NaN stays; 0 where e^x is below
+// the smallest normal number.
 template <class V>
 SIMDLOSS_INLINE V softplus(V x) {
   return max(x, V(0)) + softplus_tail(x);
 }
 
-// sigmoid(x) = 1 / (1 + e^-x) and its complement sigmoid(-x), each with small relative error.
+// 1 / (1 + e^-x) for all x; 0 where the true value is below the smallest normal number; NaN stays.
+// The complement is sigmoid(-x), with as small a relative error.
+template <class V>
+SIMDLOSS_INLINE V sigmoid(V x) {
+  const V e = exp_nonpositive(min(x, -x));
+  return select(x > V(0), V(1), e) / (V(1) + e);
+}
+
+// sigmoid(x) and sigmoid(-x) as unevaluated sums of a rounded value and a rest.
 template <class V>
 struct SigmoidPair {
   V value;
+  V value_rest;
   V complement;
+  V complement_rest;
 };
 
-// For all x; 0 where the true value is below the smallest normal number; NaN stays.
+// For all x, as sigmoid. The rests leave only the error that e^-|x| comes with: exp_nonpositive's,
+// times 1 / (1 + e^-|x|) for the smaller and e^-|x| / (1 + e^-|x|) for the larger of the two.
 template <class V>
 SIMDLOSS_INLINE SigmoidPair<V> sigmoid_pair(V x) {
-  const V e = exp_nonpositive(-abs(x));
+  const V e = exp_nonpositive(min(x, -x));
   const V sum = V(1) + e;
+  const V sum_rest = (V(1) - sum) + e;
   const V larger = V(1) / sum;
-  const V smaller = e / sum;
+  // 1 - larger (sum + sum_rest), which larger_rest makes up for.
+  const V product = larger * sum;
+  const V missing = (V(1) - product) - product_error(larger, sum, product);
+  const V larger_rest = larger * fnma(larger, sum_rest, missing);
+  const V smaller = e * larger;
+  const V smaller_rest = fma(e, larger_rest, product_error(e, larger, smaller));
   const auto positive = x > V(0);
-  return {select(positive, larger, smaller), select(positive, smaller, larger)};
-}
-
-// 1 / (1 + e^-x) for all x; 0 where the true value is below the smallest normal number; NaN stays.
-template <class V>
-SIMDLOSS_INLINE V sigmoid(V x) {
-  const V e = exp_nonpositive(-abs(x));
-  return select(x > V(0), V(1), e) / (V(1) + e);
+  return {select(positive, larger, smaller), select(positive, larger_rest, smaller_rest),
+          select(positive, smaller, larger), select(positive, smaller_rest, larger_rest)};
 }
 
 // ln cosh x for all x: relative accuracy down to x^2 / 2 near 0, inf for +-inf, NaN stays.
@@ -71,20 +83,20 @@ SIMDLOSS_INLINE V log_cosh(V x) {
   V ln2;
   V ln2_low;
   if constexpr (sizeof(T) == 4) {
-    near_zero = polynomial(z, z2, -0.08333331F, 0.022221662F, -0.0067408234F, 0.0021639368F,
-                           -0.0006830122F, 0.0001786734F, -2.6293095e-5F);
-    tail = polynomial(t, t2, -0.49999237F, 0.3329532F, -0.24325621F, 0.14763768F);
+    near_zero = polynomial(z, z2, -0.08333331F, 0.022221662F, -0.0067408234F, 0.0021639366F,
+                           -0.0006830113F, 0.00017867233F, -2.6292659e-5F);
+    tail = polynomial(t, t2, -0.49999237F, 0.33295324F, -0.24325679F, 0.14764042F);
     ln2 = V(0x1.62e43p-1F);
     ln2_low = V(-0x1.05c61p-29F);
   } else {
-    near_zero = polynomial(z, z2, -0.08333333333333194, 0.02222222222209372, -0.0067460317418716,
-                           0.00218694878537046, -0.0007386022947057023, 0.00025657634551447055,
-                           -9.09712159988064e-5, 3.272219072265427e-5, -1.182798240824563e-5,
-                           4.192891149991339e-6, -1.3773565890859183e-6, 3.781949539946943e-7,
-                           -7.347421105576094e-8, 7.252338335950179e-9);
-    tail = polynomial(t, t2, -0.4999999999984643, 0.3333333330613398, -0.2499999807780452,
-                      0.19999927053824856, -0.16664998387644167, 0.14261511808633118,
-                      -0.12273950594906714, 0.09773546517745664, -0.05247757770411121);
+    near_zero = polynomial(z, z2, -0.08333333333333194, 0.02222222222209373, -0.006746031741871861,
+                           0.0021869487853744783, -0.0007386022947400809, 0.0002565763456994052,
+                           -9.097121666502764e-5, 3.272219238432595e-5, -1.1827985318219812e-5,
+                           4.1928947198341124e-6, -1.377359593923803e-6, 3.781966073121451e-7,
+                           -7.347474662574083e-8, 7.252415786884761e-9);
+    tail = polynomial(t, t2, -0.49999999999846423, 0.3333333330613323, -0.24999998077765706,
+                      0.19999927052790178, -0.16664998371861534, 0.14261511666371166,
+                      -0.12273949853902823, 0.09773544494123824, -0.05247755605077269);
     ln2 = V(0x1.62e42fefa39efp-1);
     ln2_low = V(0x1.abc9e3b39803fp-56);
   }

@@ -31,4 +31,12 @@ SIMDLOSS_INLINE V polynomial(V x, V x2, typename V::Element c0, typename V::Elem
   return fma(polynomial_even(x2, c1, rest...), x, polynomial_even(x2, c0, c1, rest...));
 }
 
+// The same with the last two steps one after the other, which rounds less where the first
+// coefficients are the largest terms.
+template <class V, class... Rest>
+SIMDLOSS_INLINE V polynomial_ending_slowly(V x, V x2, typename V::Element c0,
+                                           typename V::Element c1, Rest... rest) {
+  return fma(fma(polynomial(x, x2, rest...), x, V(c1)), x, V(c0));
+}
+
 }  // namespace simdloss

@@ -11,8 +11,16 @@
 
 namespace simdloss {
 
+// (high, low) = (high + low)^2, without the square of low.
+template <class V>
+SIMDLOSS_INLINE void square_with_rest(V& high, V& low) {
+  const V product = high * high;
+  low = fma(high + high, low, product_error(high, high, product));
+  high = product;
+}
+
 // base^n for 0 <= n <= 64, by repeated squaring: at most n - 1 roundings of half an ULP each.
-// pow_int(x, 0) = 1 also for NaN.
+// pow_int(x, 0) = 1, also for NaN.
 template <class V>
 SIMDLOSS_INLINE V pow_int(V base, int n) {
   V result = (n & 1) != 0 ? base : V(1);
@@ -21,6 +29,26 @@ SIMDLOSS_INLINE V pow_int(V base, int n) {
     if ((n & 1) != 0) result = result * base;
   }
   return result;
+}
+
+// (base_high + base_low)^n for |base_low| <= ulp(base_high), 0 <= n <= 64, by repeated squaring with
+// the rests carried along. pow_int(x, 0) = 1, also for NaN.
+template <class V>
+SIMDLOSS_INLINE V pow_int(V base_high, V base_low, int n) {
+  if (n == 0) return V(1);
+  for (; (n & 1) == 0; n >>= 1) square_with_rest(base_high, base_low);
+  V high = base_high;
+  V low = base_low;
+  for (n >>= 1; n > 0; n >>= 1) {
+    square_with_rest(base_high, base_low);
+    if ((n & 1) == 0) continue;
+    const V product = high * base_high;
+    low = fma(high, base_low, fma(low, base_high, product_error(high, base_high, product)));
+    high = product;
+  }
+  // The rest of an infinite product is NaN.
+  return select(abs(high) < V(std::numeric_limits<typename V::Element>::infinity()), high + low,
+                high);
 }
 
 // (base_high + base_low)^y for |base_low| <= ulp(base_high), base_high >= 0, y >= 0.
@@ -39,11 +67,11 @@ SIMDLOSS_INLINE V pow(V base_high, V base_low, V y) {
   const auto subnormal = base_high < V(Limits::min());
   const V x = select(subnormal, base_high * V(L::kTwoToScale), base_high);
   const V x_low = select(subnormal, base_low * V(L::kTwoToScale), base_low);
-  const Bits bits = to_bits(x) - Bits(L::kSqrtHalf);
+  const Bits bits = to_bits(x) - Bits(L::kThreeQuarters);
   const Bits mantissa = bits & Bits(L::kMantissa);
   const V e =
       V::from_int(shift_right_arithmetic<E::kExponentShift>(bits)) + keep(subnormal, V(-L::kScale));
-  const V m = V::from_bits(mantissa + Bits(L::kSqrtHalf)) - V(1);
+  const V m = V::from_bits(mantissa + Bits(L::kThreeQuarters)) - V(1);
   // 2^-e by way of 2^(2 - e), as in log1p.
   const V scale = V::from_bits(Bits(L::kFour) - (bits - mantissa)) * V(T(0.25));
   const V m_low = x_low * scale;
@@ -58,7 +86,12 @@ SIMDLOSS_INLINE V pow(V base_high, V base_low, V y) {
   log_low = fnma(product_error(m, m, m2), V(T(0.5)), log_low);
   log_low = fma(e, V(E::kLn2Low), log_low);
   log_low = log_low + fma(m2 - m, m_low, m_low);
-  log_low = log_low + log1p_tail(m, m2);
+  if constexpr (sizeof(T) == 4) {
+    log_low = fma(m2 * m, log_polynomial(m, m2), log_low);
+  } else {
+    const LogQuotient<V> quotient = log_quotient(m, m2);
+    log_low = fma(quotient.s, quotient.sum, log_low);
+  }
   const V log_high = with_square + log_low;
   log_low = (with_square - log_high) + log_low;
 

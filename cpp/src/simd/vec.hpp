@@ -3,33 +3,39 @@
 
 // The vector type that every formula and kernel is written on: Vec<T, Isa>, T = float or double.
 //
-// [Closed list of operations] A backend (vec_*.hpp) provides exactly what follows and nothing else
-// does. Every operation is correctly rounded or exact, so all backends but `Baseline` (which has
-// no fused multiply-add) give the same bits.
+// clang-format off
+// [Closed list of operations] Vec (vec_front.hpp, over the Backend of a vec_<isa>.hpp) provides
+// exactly what follows and nothing else does. Every operation is correctly rounded or exact, so
+// all ISAs but `Baseline` (which has no fused multiply-add) give the same bits.
 //
-//   V::kWidth                       lanes: 1 scalar, 8/4 AVX2, 16/8 AVX-512, 4/2 NEON
-//   (float/double) V::Element, V::Mask, V::Bits    T; one truth value per lane; one integer of T's
-//   size per lane V()                             uninitialised;  V(T x) the same value in every
-//   lane V::load(p), x.store(p)          kWidth elements, no alignment assumed V::load_first(p, n)
-//   lanes below n from memory, the others +0; 0 <= n <= kWidth; reads x.store_first(p, n) and
-//   writes nothing beyond n elements V::load_float16(p), load_bfloat16(p), and both as _first(p, n)
-//   (float only) exact widening V::load_float(p), load_float_first(p, n) (double only) exact
-//   widening x + y, x - y, x * y, x / y, -x, sqrt(x) fma(x, y, z) = x y + z,  fnma(x, y, z) = z - x
-//   y         one rounding (two in Baseline) product_error(x, y, xy) = x y - fl(x y), exact barring
-//   overflow/underflow, for xy = x * y abs(x), copysign(magnitude, sign) max(x, bound) = x < bound
-//   ? bound : x,  min(x, bound) = x > bound ? bound : x
+//   V::kWidth                       lanes (float/double): 1 scalar, 8/4 AVX2, 16/8 AVX-512, 4/2 NEON
+//   V::Element, V::Mask, V::Bits    T; one truth value per lane; one integer of T's size per lane
+//   V()                             uninitialised;  V(T x) the same value in every lane
+//   V::load(p), x.store(p)          kWidth elements, no alignment assumed
+//   V::load_first(p, n)             lanes below n from memory, the others +0; 0 <= n <= kWidth; reads
+//   x.store_first(p, n)             and writes nothing beyond n elements
+//   V::load_float16(p), load_bfloat16(p), and both as _first(p, n)   (float only) exact widening
+//   V::load_float(p), load_float_first(p, n)                         (double only) exact widening
+//   x + y, x - y, x * y, x / y, -x, sqrt(x)
+//   fma(x, y, z) = x y + z,  fnma(x, y, z) = z - x y         one rounding (two in Baseline)
+//   product_error(x, y, xy) = x y - fl(x y), exact barring overflow/underflow, for xy = x * y
+//   abs(x), copysign(magnitude, sign)
+//   max(x, bound) = x < bound ? bound : x,  min(x, bound) = x > bound ? bound : x
 //                                   a NaN in x stays; a NaN in bound is ignored
 //   x < y, x <= y, x > y, x >= y, x == y, is_nan(x)    -> Mask; false where a side is NaN
 //   m & n, m | n, !m, any(m), all(m)
-//   select(m, x, y) = m ? x : y per lane;  keep(m, x) = m ? x : +0;  keep_first(x, n): lanes below
-//   n, else +0 to_bits(x), V::from_bits(b)     reinterpret Bits: Bits(n) the same in every lane; a
-//   + b, a - b (wrapping), a & b, a | b,
+//   select(m, x, y) = m ? x : y per lane;  keep(m, x) = m ? x : +0
+//   keep_first(x, n)                lanes below n, else +0
+//   to_bits(x), V::from_bits(b)     reinterpret
+//   Bits: Bits(n) the same in every lane; a + b, a - b (wrapping), a & b, a | b; for 0 < k < its bits
 //         shift_left<k>(b), shift_right<k>(b) (logical), shift_right_arithmetic<k>(b)
 //   V::from_int(b)                  signed lanes of magnitude < 2^31, converted exactly or rounded
-//   add_widened(x, double* sums)    (float only) sums[i] += x[i] in double, kWidth of them
+//   widen_part<i>(x)                (float only) the i-th Vec<double, Isa>::kWidth lanes, in double
+//   lower<n>(x)                     (double only) lane i + n of x in lane i for i < n, where 2 n is
+//                                   a power of two and at most kWidth; the other lanes are any
+// clang-format on
 //
-// min and max of a signed zero pair return x. Lanes never interact: sums over lanes are made in
-// memory by the kernels, in an order that does not depend on kWidth.
+// min and max of a signed zero pair return x. Lanes never interact but in lower().
 
 #include <cstdint>
 

@@ -114,9 +114,9 @@ struct Backend<float, isa::Avx2> : Avx2Words<isa::Avx2> {
   }
   static SIMDLOSS_INLINE __m256 from_int(__m256i b) { return _mm256_cvtepi32_ps(b); }
 
-  static SIMDLOSS_INLINE void add_widened(__m256 x, double* sums) {
-    add_half(_mm256_castps256_ps128(x), sums);
-    add_half(_mm256_extractf128_ps(x, 1), sums + 4);
+  template <int kPart>
+  static SIMDLOSS_INLINE __m256d widen_part(__m256 x) {
+    return _mm256_cvtps_pd(_mm256_extractf128_ps(x, kPart));
   }
 
  private:
@@ -128,9 +128,6 @@ struct Backend<float, isa::Avx2> : Avx2Words<isa::Avx2> {
   template <int kPredicate>
   static SIMDLOSS_INLINE __m256i compare(__m256 x, __m256 y) {
     return _mm256_castps_si256(_mm256_cmp_ps(x, y, kPredicate));
-  }
-  static SIMDLOSS_INLINE void add_half(__m128 x, double* sums) {
-    _mm256_storeu_pd(sums, _mm256_add_pd(_mm256_loadu_pd(sums), _mm256_cvtps_pd(x)));
   }
 };
 
@@ -220,6 +217,15 @@ struct Backend<double, isa::Avx2> : Avx2Words<isa::Avx2> {
   static SIMDLOSS_INLINE __m256d from_int(__m256i b) {
     const __m256d anchor = set(0x1.8p52);
     return sub(from_bits(bits_add(b, to_bits(anchor))), anchor);
+  }
+
+  template <int kLanes>
+  static SIMDLOSS_INLINE __m256d lower(__m256d x) {
+    if constexpr (kLanes == 2) {
+      return _mm256_castpd128_pd256(_mm256_extractf128_pd(x, 1));
+    } else {
+      return _mm256_unpackhi_pd(x, x);
+    }
   }
 
  private:

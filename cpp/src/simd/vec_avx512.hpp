@@ -122,17 +122,14 @@ struct Backend<float, isa::Avx512> : Avx512Words<__mmask16, isa::Avx512> {
   }
   static SIMDLOSS_INLINE __m512 from_int(__m512i b) { return _mm512_cvtepi32_ps(b); }
 
-  static SIMDLOSS_INLINE void add_widened(__m512 x, double* sums) {
-    add_half(_mm512_castps512_ps256(x), sums);
-    add_half(_mm512_extractf32x8_ps(x, 1), sums + 8);
+  template <int kPart>
+  static SIMDLOSS_INLINE __m512d widen_part(__m512 x) {
+    return _mm512_cvtps_pd(_mm512_extractf32x8_ps(x, kPart));
   }
 
  private:
   static SIMDLOSS_INLINE __m512 widen_bfloat16(__m256i words) {
     return from_bits(shift_left<16>(_mm512_cvtepu16_epi32(words)));
-  }
-  static SIMDLOSS_INLINE void add_half(__m256 x, double* sums) {
-    _mm512_storeu_pd(sums, _mm512_add_pd(_mm512_loadu_pd(sums), _mm512_cvtps_pd(x)));
   }
 };
 
@@ -219,6 +216,17 @@ struct Backend<double, isa::Avx512> : Avx512Words<__mmask8, isa::Avx512> {
     return _mm512_srai_epi64(b, kCount);
   }
   static SIMDLOSS_INLINE __m512d from_int(__m512i b) { return _mm512_cvtepi64_pd(b); }
+
+  template <int kLanes>
+  static SIMDLOSS_INLINE __m512d lower(__m512d x) {
+    if constexpr (kLanes == 4) {
+      return _mm512_castpd256_pd512(_mm512_extractf64x4_pd(x, 1));
+    } else if constexpr (kLanes == 2) {
+      return _mm512_castpd128_pd512(_mm512_extractf64x2_pd(x, 1));
+    } else {
+      return _mm512_unpackhi_pd(x, x);
+    }
+  }
 };
 
 }  // namespace simdloss

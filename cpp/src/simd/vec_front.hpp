@@ -83,7 +83,7 @@ struct VecBits {
   friend SIMDLOSS_INLINE VecBits operator|(VecBits a, VecBits b) {
     return of(Op::bits_or(a.reg, b.reg));
   }
-  // 0 < kCount < the number of bits in a Word, in all three.
+  // 0 < kCount < the bits of a Word, in all three.
   template <int kCount>
   friend SIMDLOSS_INLINE VecBits shift_left(VecBits b) {
     return of(Op::template shift_left<kCount>(b.reg));
@@ -178,7 +178,14 @@ struct Vec {
   static SIMDLOSS_INLINE Vec from_bits(Bits b) { return of(Op::from_bits(b.reg)); }
   static SIMDLOSS_INLINE Vec from_int(Bits b) { return of(Op::from_int(b.reg)); }
 
-  friend SIMDLOSS_INLINE void add_widened(Vec x, double* sums) { Op::add_widened(x.reg, sums); }
+  template <int kPart>
+  friend SIMDLOSS_INLINE Vec<double, Isa> widen_part(Vec x) {
+    return Vec<double, Isa>::of(Op::template widen_part<kPart>(x.reg));
+  }
+  template <int kLanes>
+  friend SIMDLOSS_INLINE Vec lower(Vec x) {
+    return of(Op::template lower<kLanes>(x.reg));
+  }
 };
 
 }  // namespace simdloss

@@ -114,9 +114,9 @@ struct Backend<float, isa::Neon> {
     return vcvtq_f32_s32(vreinterpretq_s32_u32(b));
   }
 
-  static SIMDLOSS_INLINE void add_widened(float32x4_t x, double* sums) {
-    vst1q_f64(sums, vaddq_f64(vld1q_f64(sums), vcvt_f64_f32(vget_low_f32(x))));
-    vst1q_f64(sums + 2, vaddq_f64(vld1q_f64(sums + 2), vcvt_high_f64_f32(x)));
+  template <int kPart>
+  static SIMDLOSS_INLINE float64x2_t widen_part(float32x4_t x) {
+    return kPart == 0 ? vcvt_f64_f32(vget_low_f32(x)) : vcvt_high_f64_f32(x);
   }
 
  private:
@@ -224,6 +224,11 @@ struct Backend<double, isa::Neon> {
   }
   static SIMDLOSS_INLINE float64x2_t from_int(uint64x2_t b) {
     return vcvtq_f64_s64(vreinterpretq_s64_u64(b));
+  }
+
+  template <int kLanes>
+  static SIMDLOSS_INLINE float64x2_t lower(float64x2_t x) {
+    return vdupq_laneq_f64(x, 1);
   }
 
  private:

@@ -169,7 +169,10 @@ struct Backend<T, Isa> {
     return static_cast<T>(static_cast<std::int32_t>(static_cast<std::uint32_t>(b)));
   }
 
-  static SIMDLOSS_INLINE void add_widened(float x, double* sums) { *sums += double{x}; }
+  template <int kPart>
+  static SIMDLOSS_INLINE double widen_part(float x) {
+    return x;
+  }
 
  private:
   template <class Stored>

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// What the files of _core share: the settings, the readers of small arguments, and the functions
+// that add their part to the module.
+
+#include <pybind11/pybind11.h>
+
+#include <string_view>
+
+#include "simdloss/evaluate.hpp"
+
+namespace simdloss::python {
+
+namespace py = pybind11;
+
+/// What a call reads once, at its start: the value of the context, else that of the process.
+DType floatx();
+double epsilon();
+int threads();  ///< 0 where no context asks for a number
+
+/// Readers of options. Throw Error that says what is allowed and what was received.
+Axes parse_axes(py::handle axis);
+Labels parse_labels(std::string_view labels);
+Reduction parse_reduction(py::handle reduction);
+Empty parse_empty(py::handle empty);
+DType parse_floating(std::string_view name, const char* argument);
+BoundLoss parse_loss(std::string_view name, py::handle params);
+
+/// Sets the Python error that stands for `error`.
+void set_python_error(const Error& error);
+
+void add_runtime(py::module_& m);
+void add_partial_sums(py::module_& m);
+void add_dlpack(py::module_& m);
+void add_loss(py::module_& m);
+
+}  // namespace simdloss::python

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bindings.hpp"
+#include "numpy_view.hpp"
+
+namespace simdloss::python {
+namespace {
+
+constexpr const char* kDoc = R"doc(
+What a batch, or a part of it, contributes to a reduced loss.
+
+A loss makes it with ``loss.partial(y_true, y_pred, sample_weight)``. States of the parts of a data
+set merge, in any order and any grouping, to the state of the whole, bit for bit; ``result()`` is
+then the number that the loss gives for all the data at once. ``PartialSums()`` is the state of no
+data and merges with any other.
+
+Example:
+    >>> import numpy as np, simdloss
+    >>> loss = simdloss.MeanSquaredError()
+    >>> y_true, y_pred = np.zeros((6, 2), np.float32), np.full((6, 2), 3, np.float32)
+    >>> total = simdloss.PartialSums()
+    >>> for rows in (slice(0, 4), slice(4, 6)):
+    ...     _ = total.merge(loss.partial(y_true[rows], y_pred[rows]))
+    >>> float(total.result()), total.count
+    (9.0, 6)
+    >>> simdloss.PartialSums.from_bytes(total.to_bytes()) == total
+    True
+)doc";
+
+py::bytes to_bytes(const PartialSums& sums) {
+  const std::vector<std::uint8_t> bytes = sums.to_bytes();
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+PartialSums from_bytes(const py::bytes& data) {
+  const std::string_view bytes = data;
+  return PartialSums::from_bytes(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
+}
+
+// The value of the state under another reduction, in double.
+double value_as(PartialSums sums, Reduction reduction) {
+  sums.reduction = reduction;
+  sums.result_dtype = DType::kFloat64;
+  return sums.finalize();
+}
+
+py::object result(const PartialSums& sums, py::handle empty) {
+  const double value = sums.finalize(parse_empty(empty));
+  // NumPy rounds the double, a number of the result dtype already, without a change.
+  return result_descr(sums.result_dtype).attr("type")(value);
+}
+
+py::str repr(const PartialSums& sums) {
+  return py::str("PartialSums(sum={}, weight_sum={}, count={}, valid_count={})")
+      .format(value_as(sums, Reduction::kSum), sums.weight_sum.value(), sums.count,
+              sums.valid_count);
+}
+
+}  // namespace
+
+void add_partial_sums(py::module_& m) {
+  py::class_<PartialSums> cls(m, "PartialSums", kDoc);
+  cls.def(py::init<>(), "The state of no data.")
+      .def(
+          "merge",
+          [](py::object self, const PartialSums& other) {
+            self.cast<PartialSums&>().merge(other);
+            return self;
+          },
+          py::arg("other"),
+          "Adds another state to this one and returns this one. ValueError if it comes from\n"
+          "another loss or other options.")
+      .def(
+          "__add__",
+          [](PartialSums left, const PartialSums& right) {
+            left.merge(right);
+            return left;
+          },
+          py::is_operator())
+      .def(
+          "__eq__",
+          [](const PartialSums& left, const PartialSums& right) {
+            return left.to_bytes() == right.to_bytes();
+          },
+          py::is_operator())
+      .def("result", &result, py::arg("empty") = "zero",
+           "The reduced loss, a NumPy scalar of the loss's dtype, rounded once. A mean over\n"
+           "nothing is 0, NaN or a ValueError, as `empty` says: \"zero\", \"nan\", \"raise\".")
+      .def_property_readonly(
+          "sum", [](const PartialSums& sums) { return value_as(sums, Reduction::kSum); },
+          "Sum of weight times loss, as a float.")
+      .def_property_readonly(
+          "weight_sum", [](const PartialSums& sums) { return sums.weight_sum.value(); },
+          "Sum of weight times mask, as given (before broadcasting), as a float.")
+      .def_readonly("count", &PartialSums::count,
+                    "Entries of the loss after broadcasting with the weights.")
+      .def_readonly("valid_count", &PartialSums::valid_count,
+                    "Entries that were not skipped for a zero weight or a false mask.")
+      .def("to_bytes", &to_bytes, "The state as bytes of a fixed size; equal states, equal bytes.")
+      .def_static("from_bytes", &from_bytes, py::arg("data"),
+                  "The state that to_bytes() wrote. ValueError for anything else.")
+      .def("__repr__", &repr)
+      .def(py::pickle(&to_bytes, &from_bytes));
+  cls.attr("__module__") = "simdloss";
+}
+
+}  // namespace simdloss::python

@@ -1,0 +1,293 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What callers pass as arrays and dtypes, turned into exact ndarrays and dtype names.
+
+The extension module reads exact ndarrays itself and comes here for everything else.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+
+from simdloss import _core
+
+if TYPE_CHECKING:
+    NDArray: TypeAlias = np.ndarray[Any, np.dtype[Any]]
+
+# --- dtypes ---------------------------------------------------------------------------------------
+
+# [bfloat16] How a bfloat16 array looks where ml_dtypes is not installed: two raw bytes and a tag,
+# which the extension module knows.
+_TAGGED_BFLOAT16 = np.dtype("V2", metadata={"bfloat16": True})
+
+_DTYPE_NAMES = {
+    "float16": "float16",
+    "bfloat16": "bfloat16",
+    "float32": "float32",
+    "float64": "float64",
+    "float": "float32",  # as in Keras: Python's float is the default precision
+    "mixed_float16": "float16",
+    "mixed_bfloat16": "bfloat16",
+}
+
+
+def bfloat16_dtype() -> np.dtype[Any]:
+    """NumPy's name for bfloat16 results: the dtype of ml_dtypes, or its ImportError."""
+    try:
+        from ml_dtypes import bfloat16
+    except ImportError as error:
+        raise ImportError(
+            "bfloat16 results need the package ml_dtypes (pip install ml_dtypes); "
+            "or ask for dtype='float32'"
+        ) from error
+    dtype: np.dtype[Any] = np.dtype(bfloat16)
+    return dtype
+
+
+def bfloat16_view_dtype() -> np.dtype[Any]:
+    """The dtype for reading bfloat16 memory: that of ml_dtypes, else tagged raw bytes."""
+    try:
+        return bfloat16_dtype()
+    except ImportError:
+        return _TAGGED_BFLOAT16
+
+
+def numpy_dtype(name: str) -> np.dtype[Any]:
+    return bfloat16_dtype() if name == "bfloat16" else np.dtype(name)
+
+
+def dtype_name(dtype: Any) -> str:
+    """The name of the floating dtype that `dtype` stands for, in any spelling that Keras accepts.
+
+    A false-y value stands for `floatx()`.
+    """
+    if isinstance(dtype, dict):  # a serialized dtype policy
+        dtype = dtype.get("config", {}).get("name")
+    dtype = getattr(dtype, "compute_dtype", dtype) or _core.floatx()
+    if isinstance(dtype, str):
+        given = dtype
+    else:
+        # np.dtype has a name, NumPy's scalar types a __name__; torch.float32 has neither.
+        given = getattr(dtype, "name", None) or getattr(dtype, "__name__", None) or str(dtype)
+    name = _DTYPE_NAMES.get(given.removeprefix("torch."))
+    if name is None:
+        raise ValueError(
+            "dtype must be one of 'float16', 'bfloat16', 'float32', 'float64', "
+            "'mixed_float16', 'mixed_bfloat16', or an object that stands for one of them "
+            f"(numpy.dtype, a dtype policy); received {dtype!r}"
+        )
+    return name
+
+
+# --- arrays ---------------------------------------------------------------------------------------
+
+# Devices (DLPack numbers) whose memory the CPU reads: itself, pinned memory of CUDA and of ROCm.
+_CPU_DEVICES = (1, 3, 11)
+
+_FIXES = {
+    "c": "take its real part or its absolute value",
+    "O": "convert it, for example with .astype('float64')",
+    "S": "convert it to numbers, for example with .astype('float64')",
+    "U": "convert it to numbers, for example with .astype('float64')",
+    "T": "convert it to numbers, for example with .astype('float64')",
+    "m": "divide it by a unit such as np.timedelta64(1, 's')",
+    "M": "subtract a date and divide by a unit such as np.timedelta64(1, 's')",
+    "f": "convert it with .astype('float64') or .astype('float32')",
+    "V": "take one of its fields",
+}
+
+
+def operands(
+    y_true: Any, y_pred: Any, sample_weight: Any, mask: Any
+) -> tuple[NDArray | None, NDArray, NDArray | None, NDArray | None]:
+    """The arrays of one call as exact ndarrays of dtypes that the extension module reads.
+
+    None stays None. Checks what only a look at all of them can tell: that pandas
+    objects have the same index.
+    """
+    given = {"y_true": y_true, "y_pred": y_pred, "sample_weight": sample_weight, "mask": mask}
+    _check_indexes(given)
+    floatx = _core.floatx()
+    if floatx == "bfloat16" and bfloat16_view_dtype() is _TAGGED_BFLOAT16:
+        floatx = "float32"
+    pred = to_ndarray(y_pred, "y_pred", floatx)
+    # Python floats are floatx, but for y_true beside a float64 y_pred and for weights, which keep
+    # what they have.
+    float_type = "float64" if pred.dtype == np.float64 else floatx
+    true = None if y_true is None else to_ndarray(y_true, "y_true", float_type)
+    weight = None if sample_weight is None else to_ndarray(sample_weight, "sample_weight")
+    return true, pred, weight, None if mask is None else to_ndarray(mask, "mask")
+
+
+def to_ndarray(value: Any, argument: str, python_float: str = "float64") -> NDArray:
+    """`value` as an exact ndarray of a dtype that the extension module reads, where possible
+    without a copy.
+
+    `python_float` is the dtype that Python's floats stand for. Raises TypeError or ValueError
+    naming `argument`.
+    """
+    if isinstance(value, np.ndarray):
+        array = _from_ndarray(value, argument)
+    elif isinstance(value, (bool, int, float, list, tuple)):
+        array = _from_python(value, argument, python_float)
+    elif hasattr(value, "to_numpy") and hasattr(value, "isna"):
+        array = _from_pandas(value, argument)
+    elif hasattr(value, "toarray") and hasattr(value, "nnz"):
+        raise TypeError(f"{argument} is a sparse matrix; convert it with .toarray()")
+    else:
+        array = _from_protocols(value, argument)
+    return _readable(array, argument)
+
+
+def to_dtype(value: Any, name: str, argument: str) -> Any:
+    """The arrays in `value` converted to the dtype `name`; dicts, and lists or tuples of arrays,
+    keep their structure."""
+    if isinstance(value, dict):
+        return {key: to_dtype(item, name, f"{argument}[{key!r}]") for key, item in value.items()}
+    if isinstance(value, (list, tuple)) and any(
+        isinstance(item, dict) or hasattr(item, "shape") for item in value
+    ):
+        return type(value)(to_dtype(item, name, f"{argument}[{i}]") for i, item in enumerate(value))
+    array = to_ndarray(value, argument)
+    if array.dtype == _TAGGED_BFLOAT16:
+        array = (array.view(np.uint16).astype(np.uint32) << 16).view(np.float32)
+    return array.astype(numpy_dtype(name), copy=False)
+
+
+def _check_indexes(given: dict[str, Any]) -> None:
+    indexed = [(name, value) for name, value in given.items() if hasattr(value, "iloc")]
+    for name, value in indexed[1:]:
+        first_name, first = indexed[0]
+        if not first.index.equals(value.index):
+            raise ValueError(
+                f"{first_name} and {name} are pandas objects with unequal indexes; pandas objects "
+                f"go by position here: align them first, for example with "
+                f"{name}.reindex({first_name}.index), or pass .to_numpy()"
+            )
+
+
+def _from_ndarray(value: NDArray, argument: str) -> NDArray:
+    if np.ma.is_masked(value):
+        raise ValueError(
+            f"{argument} is a masked array with masked entries; pass its .data instead, and "
+            f"pass mask= for the entries that count: ~np.ma.getmaskarray({argument})"
+        )
+    return np.asarray(value)
+
+
+def _leaves(value: list[Any] | tuple[Any, ...]) -> Iterator[Any]:
+    """One item of each type in the nested lists and tuples."""
+    for item in {type(item): item for item in value}.values():
+        if not isinstance(item, (list, tuple)):
+            yield item
+    for item in value:
+        if isinstance(item, (list, tuple)):
+            yield from _leaves(item)
+
+
+def _from_python(value: Any, argument: str, python_float: str) -> NDArray:
+    """Numbers and nested lists: the dtype follows from the types of the items alone."""
+    python_types = {float: python_float, int: "int32", bool: "bool"}
+    leaves = list(_leaves(value)) if isinstance(value, (list, tuple)) else [value]
+    declared = {type(leaf) for leaf in leaves}
+    dtype = None
+    if declared <= python_types.keys():
+        # The widest of float, int, bool; no items at all are floats.
+        dtype = next((name for kind, name in python_types.items() if kind in declared), None)
+        dtype = dtype or python_float
+    elif float in declared:  # NumPy numbers or arrays among Python floats, which do not widen them
+        widths = [leaf.dtype for leaf in leaves if hasattr(leaf, "dtype")]
+        dtype = str(np.result_type(python_float, *widths)) if widths else None
+    try:
+        return np.asarray(value, dtype=None if dtype is None else numpy_dtype(dtype))
+    except OverflowError as error:
+        raise ValueError(
+            f"{argument} holds integers beyond 32 bits, and Python's integers are taken as int32; "
+            f"pass np.asarray({argument}, dtype='int64')"
+        ) from error
+    except ValueError as error:
+        raise ValueError(f"{argument} is not a rectangular array of numbers: {error}") from error
+
+
+def _from_pandas(value: Any, argument: str) -> NDArray:
+    """pandas objects by position; their nullable columns as NumPy numbers."""
+    dtypes = list(value.dtypes) if hasattr(value, "columns") else [value.dtype]
+    if all(isinstance(dtype, np.dtype) for dtype in dtypes):
+        return np.asarray(value.to_numpy())
+    if np.any(value.isna()):
+        raise TypeError(
+            f"{argument} has missing values in a nullable column; convert it, for example with "
+            f".to_numpy(dtype='float64', na_value=np.nan), and pass mask= for what counts"
+        )
+    try:
+        common = np.result_type(*(getattr(dtype, "numpy_dtype", dtype) for dtype in dtypes))
+        return np.asarray(value.to_numpy(dtype=common))
+    except (TypeError, ValueError) as error:
+        names = ", ".join(sorted({str(dtype) for dtype in dtypes}))
+        raise TypeError(
+            f"{argument} has columns that are not numbers ({names}); convert them first"
+        ) from error
+
+
+def _from_protocols(value: Any, argument: str) -> NDArray:
+    """Arrays of other libraries, without a copy where they allow it."""
+    if getattr(value, "requires_grad", False):
+        raise TypeError(f"{argument} is a tensor that requires grad; pass {argument}.detach()")
+    if hasattr(value, "__dlpack__"):
+        try:
+            device = int(value.__dlpack_device__()[0])
+            if device in _CPU_DEVICES:
+                return _from_dlpack(value)
+        except (BufferError, TypeError, ValueError, RuntimeError) as error:
+            if not hasattr(value, "__array__"):
+                raise TypeError(f"{argument} cannot be read through DLPack: {error}") from error
+        else:
+            raise TypeError(
+                f"{argument} is on another device than the CPU (DLPack device type {device}); "
+                f"copy it first: {argument}.cpu() in torch, jax.device_get({argument}) in JAX"
+            )
+    elif type(value).__name__ == "PyCapsule":
+        try:
+            return _core.from_dlpack(value)
+        except TypeError as error:
+            raise TypeError(f"{argument}: {error}") from error
+    try:
+        return np.asarray(value)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise TypeError(
+            f"{argument} of type {type(value).__name__} cannot be read as an array: {error}"
+        ) from error
+
+
+def _from_dlpack(value: Any) -> NDArray:
+    try:
+        capsule = value.__dlpack__(max_version=(1, 0))
+    except TypeError:  # a producer from before versions
+        capsule = value.__dlpack__()
+    return _core.from_dlpack(capsule)
+
+
+def _readable(array: NDArray, argument: str) -> NDArray:
+    """`array` in native byte order; TypeError for dtypes that have no place in a loss."""
+    dtype = array.dtype
+    if dtype.kind in "biu" or (dtype.kind == "f" and dtype.itemsize in (2, 4, 8)):
+        return array if dtype.isnative else array.astype(dtype.newbyteorder("="))
+    if (dtype == _TAGGED_BFLOAT16 and dtype.metadata) or dtype.name == "bfloat16":
+        return array
+    fix = _FIXES.get(dtype.kind, "convert it with .astype('float32')")
+    if dtype.kind == "V" and dtype.names is None:
+        fix = "convert it with .astype('float32')"
+    raise TypeError(
+        f"{argument} must hold real numbers (floating, integer or bool); received dtype {dtype}: "
+        + fix
+    )
+
+
+def ml_dtypes_version() -> str | None:
+    """The version of ml_dtypes that is loaded or can be, for bug reports."""
+    if bfloat16_view_dtype() is _TAGGED_BFLOAT16:
+        return None
+    return str(sys.modules["ml_dtypes"].__version__)

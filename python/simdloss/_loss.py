@@ -1,0 +1,251 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The loss classes: `Loss`, which users subclass, and `CatalogLoss` for those of the core."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections import Counter
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+
+from simdloss import _core
+from simdloss._array import dtype_name, to_dtype
+from simdloss._doc import document_class, documented
+from simdloss._registry import PARAMETERS, entry_name
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+# Whatever turns into an array of real numbers: ndarrays, lists, scalars, pandas objects, and
+# anything with __array__ or, on the CPU, __dlpack__.
+ArrayLike: TypeAlias = Any
+# A NumPy scalar or an ndarray, as shapes and options decide; so NumPy's own reductions are typed.
+Result: TypeAlias = Any
+Axis: TypeAlias = "int | tuple[int, ...] | list[int] | None"
+# A dtype name, numpy.dtype, scalar type or dtype policy.
+DTypeLike: TypeAlias = Any
+
+_names_used: Counter[str] = Counter()
+_names_lock = threading.Lock()
+
+
+def _unique_name(cls: type) -> str:
+    """The class name in snake case; from the second time on with _1, _2, ..."""
+    name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", cls.__name__)
+    name = re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
+    with _names_lock:
+        used = _names_used[name]
+        _names_used[name] += 1
+    return f"{name}_{used}" if used else name
+
+
+@documented
+class Loss:
+    """Base class of all losses: subclass it and write `call(y_true, y_pred)`.
+
+    `call` receives arrays of this loss's dtype and returns the loss of each sample. Weights, mask
+    and reduction are the business of `__call__`. Attributes may be changed; a change holds from
+    the next call on.
+
+    Args:
+        {name}
+        {reduction}
+        {dtype}
+
+    Raises:
+        ValueError: for a reduction or dtype that does not exist.
+        ImportError: for dtype "bfloat16" without the package ml_dtypes.
+
+    Example:
+        >>> import numpy as np, simdloss
+        >>> class Quantile(simdloss.Loss):
+        ...     def call(self, y_true, y_pred):
+        ...         d = y_true - y_pred
+        ...         return np.maximum(0.9 * d, -0.1 * d).mean(axis=-1)
+        >>> float(Quantile()(np.ones((4, 2)), np.zeros((4, 2))))
+        0.8999999761581421
+
+    References:
+        keras.losses.Loss.
+    """
+
+    # Whether the core computes from y_true and y_pred; else it reduces what call() returns.
+    _computed_by_core: ClassVar[bool] = False
+
+    name: str
+    reduction: str | None
+
+    def __init__(
+        self,
+        name: str | None = None,
+        reduction: str | None = "sum_over_batch_size",
+        dtype: DTypeLike = None,
+    ) -> None:
+        self._dtype = dtype_name(dtype)
+        self._dtype_given = bool(dtype)
+        self.name = name or _unique_name(type(self))
+        self.reduction = reduction
+        self._kernel: _core.Loss | None = self._reducer()
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)
+        if name != "_kernel":
+            object.__setattr__(self, "_kernel", None)  # bound anew at the next call
+
+    @property
+    def dtype(self) -> str:
+        """The name of the dtype of results; fixed at construction."""
+        return self._dtype
+
+    def call(self, y_true: ArrayLike, y_pred: ArrayLike) -> ArrayLike:
+        """The loss of each sample, for arrays of this loss's dtype: what subclasses write."""
+        raise NotImplementedError(f"{type(self).__name__} must define call(y_true, y_pred)")
+
+    def __call__(
+        self,
+        y_true: ArrayLike,
+        y_pred: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        mask: ArrayLike | None = None,
+        out: Any = None,
+        empty: str = "zero",
+    ) -> Result:
+        """The reduced loss of a batch.
+
+        Args:
+            y_true: what is true, see the class.
+            y_pred: what was predicted, see the class.
+            sample_weight: a number; an array `[batch]` with the weight of each sample; or an array
+                that broadcasts to the unreduced loss.
+            mask: which samples count, an array like `sample_weight`.
+            out: with reduction None, an array to write the result to.
+            empty: what the mean over nothing is: "zero", "nan" or "raise".
+
+        Returns:
+            A NumPy scalar of this loss's dtype; with reduction None an ndarray of that dtype.
+            Samples of weight 0 or outside the mask are not read and count as 0.
+
+        Raises:
+            ValueError: for shapes or weights that do not fit, and for an unknown option.
+            TypeError: for arguments that are not arrays of real numbers.
+        """
+        kernel = self._kernel or self._bind()
+        if not self._computed_by_core:
+            y_true, y_pred = None, self._losses(y_true, y_pred)
+        return kernel(y_true, y_pred, sample_weight, mask, out, empty)
+
+    def partial(
+        self,
+        y_true: ArrayLike,
+        y_pred: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        mask: ArrayLike | None = None,
+    ) -> _core.PartialSums:
+        """What a part of the data contributes to the reduced loss, see `PartialSums`.
+
+        The arguments are those of a call. The states of all parts, merged, give `result()`: the
+        loss of all the data at once, to the last bit, whatever the split and the order.
+        """
+        kernel = self._kernel or self._bind()
+        if not self._computed_by_core:
+            y_true, y_pred = None, self._losses(y_true, y_pred)
+        return kernel.partial(y_true, y_pred, sample_weight, mask)
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor arguments as a dict of plain values, for `from_config`."""
+        config: dict[str, Any] = {"name": self.name, "reduction": self.reduction}
+        if self._dtype_given:
+            config["dtype"] = self._dtype
+        return config
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """The instance that `get_config` describes."""
+        return cls(**config)
+
+    def __repr__(self) -> str:
+        arguments = ", ".join(f"{key}={value!r}" for key, value in self.get_config().items())
+        return f"{type(self).__name__}({arguments})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_kernel": None}
+
+    def _losses(self, y_true: ArrayLike, y_pred: ArrayLike) -> ArrayLike:
+        return self.call(
+            to_dtype(y_true, self._dtype, "y_true"), to_dtype(y_pred, self._dtype, "y_pred")
+        )
+
+    def _bind(self) -> _core.Loss:
+        """Makes the native callable of the attributes as they are now, and keeps it."""
+        self._kernel = kernel = self._reducer()
+        return kernel
+
+    def _reducer(self) -> _core.Loss:
+        """The native callable that weights and reduces per-sample losses."""
+        cls = type(self)
+        identity = f"{cls.__module__}.{cls.__qualname__}"
+        return _core.Loss(None, (), None, self._dtype, self.reduction, "auto", identity)
+
+
+class CatalogLoss(Loss):
+    """Base of the losses that the core computes: `fn` with its arguments as attributes."""
+
+    fn: ClassVar[Callable[..., Any]]
+    _computed_by_core = True
+
+    axis: Axis
+
+    def __init__(
+        self, reduction: str | None, name: str | None, dtype: DTypeLike, **arguments: Any
+    ) -> None:
+        super().__init__(name, reduction, dtype)
+        self._arguments = tuple(arguments)
+        for argument, value in arguments.items():
+            setattr(self, argument, value)
+        self._bind()
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        cls._computed_by_core = cls.call is CatalogLoss.call
+        if "fn" in cls.__dict__:
+            document_class(cls, cls.fn)
+
+    def call(self, y_true: ArrayLike, y_pred: ArrayLike) -> Result:
+        """The loss of each sample, without weights and reduction."""
+        return self._evaluator(None)(y_true, y_pred)
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor arguments as a dict of plain values, for `from_config`.
+
+        Arguments that Keras does not have, the keyword-only ones, only where they are not at their
+        default, so that Keras can read the config.
+        """
+        ours: dict[str, Any] = type(self).__init__.__kwdefaults__ or {}
+        config = super().get_config()
+        for argument in self._arguments:
+            value = getattr(self, argument)
+            if argument not in ours or value != ours[argument]:
+                config[argument] = value
+        return config
+
+    def _bind(self) -> _core.Loss:
+        if not self._computed_by_core:
+            return super()._bind()
+        self._kernel = kernel = self._evaluator(self.reduction)
+        return kernel
+
+    def _evaluator(self, reduction: str | None) -> _core.Loss:
+        """The native callable that computes, weights and reduces."""
+        arguments = {argument: getattr(self, argument) for argument in self._arguments}
+        name = entry_name(self.fn.__name__, arguments.get("from_logits"))
+        return _core.Loss(
+            name,
+            tuple(arguments[parameter] for parameter in PARAMETERS[name]),
+            arguments["axis"],
+            self._dtype,
+            reduction,
+            arguments.get("labels", "auto"),
+        )

@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every loss as a function, which gives the loss of each row, and as a class, which reduces.
+
+Names, argument order and defaults are those of `keras.losses`.
+"""
+
+from typing import TYPE_CHECKING
+
+from simdloss._loss import Loss as Loss
+from simdloss._registry import derive as _derive
+from simdloss.losses import classification as _classification
+from simdloss.losses import hinge as _hinge
+from simdloss.losses import regression as _regression
+from simdloss.losses.classification import *  # noqa: F403
+from simdloss.losses.hinge import *  # noqa: F403
+from simdloss.losses.regression import *  # noqa: F403
+
+# Type checkers go by the star imports: mypy loses a list that is put together from others.
+if not TYPE_CHECKING:
+    __all__ = ["Loss", *_classification.__all__, *_hinge.__all__, *_regression.__all__]
+
+REGISTRY = _derive(globals())

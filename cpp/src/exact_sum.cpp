@@ -22,7 +22,7 @@ struct Decoded {
   Limb fraction;
 };
 
-Decoded decode(double x) noexcept {
+inline Decoded decode(double x) noexcept {
   constexpr int fraction_bits = 52;
   constexpr Limb hidden_bit = Limb{1} << fraction_bits;
   const Limb bits = std::bit_cast<Limb>(x);
@@ -43,7 +43,7 @@ struct Wide {
   Limb low;
 };
 
-Wide multiply(Limb a, Limb b) noexcept {
+inline Wide multiply(Limb a, Limb b) noexcept {
   constexpr Limb mask = 0xffffffff;
   const Limb low = (a & mask) * (b & mask);
   const Limb middle1 = (a >> 32) * (b & mask) + (low >> 32);
@@ -53,7 +53,7 @@ Wide multiply(Limb a, Limb b) noexcept {
 }
 
 // limb += addend + carry; returns the new carry. A carry is 0 or 1.
-Limb add_to(Limb& limb, Limb addend, Limb carry) noexcept {
+inline Limb add_to(Limb& limb, Limb addend, Limb carry) noexcept {
   const Limb partial = limb + addend;
   limb = partial + carry;
   return static_cast<Limb>(partial < addend) | static_cast<Limb>(limb < carry);
@@ -70,7 +70,7 @@ Limb divide(Wide x, Limb divisor) noexcept {
   for (const Limb next : {x.low >> 32, x.low & (base - 1)}) {
     Limb digit = rest / d1;
     Limb r = rest % d1;
-    while (digit >= base || digit * d0 > r * base + next) {
+    while (digit * d0 > r * base + next) {
       --digit;
       r += d1;
       if (r >= base) break;
@@ -231,18 +231,19 @@ Unrounded divide(const Natural& n, const Natural& d) noexcept {
 }
 
 // Adds x * 2^shift to a sum's limbs, or subtracts it.
-void accumulate(Limb* limbs, int shift, Wide x, bool negative) noexcept {
+inline void accumulate(Limb* limbs, int shift, Wide x, bool negative) noexcept {
   const int offset = shift % kLimbBits;
   const int complement =
       kLimbBits - 1 - offset;  // x >> 1 >> complement: a shift by 64 is undefined
-  const Limb parts[] = {x.low << offset, x.high << offset | x.low >> 1 >> complement,
-                        x.high >> 1 >> complement};
+  const Limb middle = x.high << offset | x.low >> 1 >> complement;
   // -x is ~x + 1, with the sign in every limb above. Those change nothing once the carry into them
   // equals the sign bit.
   const Limb sign = negative ? ~Limb{0} : 0;
   Limb* limb = limbs + shift / kLimbBits;
   Limb carry = sign & 1;
-  for (const Limb part : parts) carry = add_to(*limb++, part ^ sign, carry);
+  carry = add_to(*limb++, (x.low << offset) ^ sign, carry);
+  carry = add_to(*limb++, middle ^ sign, carry);
+  carry = add_to(*limb++, (x.high >> 1 >> complement) ^ sign, carry);
   while (carry != (sign & 1) && limb != limbs + kLimbs) carry = add_to(*limb++, sign, carry);
 }
 

@@ -301,14 +301,13 @@ void place_weights(const Operands& operands, Layout& loss, Plan& plan) {
       if (size == 1) size = mask.size[a];
     }
   }
+  const int given_rank = both.rank;
   adjust_ranks(both, loss);
-  plan.loss_rank = loss.rank;
-  // adjust_ranks may have changed the rank of `both`; its parts follow.
+  // What happened to the last dimension of both happens to that of its parts.
   const auto follow = [&](Layout& part) {
-    while (part.rank > 0 && part.rank > both.rank && part.size[part.rank - 1] == 1) --part.rank;
-    if (part.rank == 1 && both.rank == 2 && both.size[1] == 1 && part.size[0] == both.size[0]) {
-      append_one(part);
-    }
+    if (part.rank == 0) return;
+    if (both.rank < given_rank) --part.rank;
+    if (both.rank > given_rank) append_one(part);
   };
   plan.weights.rank = both.rank;
   std::copy_n(both.size, both.rank, plan.weights.size);

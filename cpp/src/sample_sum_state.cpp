@@ -37,20 +37,19 @@ void place_windows(SampleSum& scratch, int top) noexcept {
   scratch.anchors[1] = 1.5 * power_of_two(top - 79 + 52);
 }
 
-void clear_windows(SampleSum& scratch) noexcept {
-  for (auto& window : scratch.windows) {
-    for (double& lane : window) lane = 0.0;
-  }
-  scratch.n_addends = 0;
-}
-
 void add_windows(SampleSum& scratch) noexcept {
   for (auto& window : scratch.windows) {
-    for (int half = kWindowLanes / 2; half > 0; half /= 2) {
-      for (int i = 0; i < half; ++i) window[i] += window[i + half];
+    double even = 0.0;
+    double odd = 0.0;
+    for (int i = 0; i < kWindowLanes; i += 2) {
+      even += window[i];
+      odd += window[i + 1];
+      window[i] = window[i + 1] = 0.0;
     }
-    if (window[0] != 0.0) scratch.sum->add(window[0]);
+    const double sum = even + odd;
+    if (sum != 0.0) scratch.sum->add(sum);
   }
+  scratch.n_addends = 0;
 }
 
 // Adds the samples set aside, as integers in units of 2^-1074 cut into digits of 32 bits. Digits
@@ -100,7 +99,10 @@ int add_aside(SampleSum& scratch) noexcept {
 void begin_samples(SampleSum& scratch, ExactSum& sum) noexcept {
   scratch.sum = &sum;
   scratch.n_aside = 0;
-  clear_windows(scratch);
+  scratch.n_addends = 0;
+  for (auto& window : scratch.windows) {
+    for (double& lane : window) lane = 0.0;
+  }
   place_windows(scratch, kFirstTop);
 }
 
@@ -108,10 +110,7 @@ void flush_samples(SampleSum& scratch) noexcept {
   // Room aside ran out before the windows had taken as much.
   const bool misplaced =
       scratch.n_aside > kMaxAside - kWindowLanes && scratch.n_addends < kMaxAside / kWindowLanes;
-  if (scratch.n_addends > 0) {
-    add_windows(scratch);
-    clear_windows(scratch);
-  }
+  if (scratch.n_addends > 0) add_windows(scratch);
   if (scratch.n_aside > 0) {
     const int top = add_aside(scratch);
     if (misplaced) place_windows(scratch, top + kHeadroom);

@@ -4,6 +4,9 @@
 // Adds per-sample losses, times their weights, to a SampleSum: see [Sample sum] and [Windows].
 //
 // Which lane or window takes a sample differs between instruction sets; the exact sum does not.
+//
+// Cycles a sample in L1 (Zen 4, g++ 12 at -O2), float, float weighted, double, double weighted:
+// AVX-512 0.7, 1.2, 0.9, 1.0; AVX2 1.0, 1.7, 1.6, 1.7; scalar 5 to 7. Samples set aside cost about 10.
 
 #include <cstdint>
 

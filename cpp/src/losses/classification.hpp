@@ -37,12 +37,12 @@ struct BinaryLabels : Pointwise {
     return -(weigh(y.one, log(q)) + weigh(y.zero, log1p(-q)));
   }
 
-  template <class V>
-  static SIMDLOSS_INLINE V crossentropy_from_logits(const Labels<V>& y, V z) {
-    const V tail = softplus_tail(z);
-    const V loss_if_zero = max(z, V(0)) + tail;
-    const V loss_if_one = max(-z, V(0)) + tail;
-    return fma(y.one, loss_if_one, y.zero * loss_if_zero);
+  // y softplus(-z) + (1 - y) softplus(z). Both are ln(1 + e^-|z|) and, where the logit is on the
+  // wrong side, |z| more; that part is weighted by the label that is against z's sign.
+  template <class V, class T>
+  static SIMDLOSS_INLINE V crossentropy_from_logits(V t, V z, const Smoothing<T>& s) {
+    const V against = select(z > V(0), V(1) - t, t);
+    return fma(fma(against, V(s.keep), V(s.shift)), abs(z), softplus_tail(z));
   }
 };
 
@@ -94,7 +94,7 @@ struct BinaryCrossentropyFromLogits : BinaryLabels {
 
   template <class V, class Args>
   static SIMDLOSS_INLINE V value(V t, V p, const Args& args) {
-    return crossentropy_from_logits(smoothed(t, args.smoothing), p);
+    return crossentropy_from_logits(t, p, args.smoothing);
   }
 };
 
@@ -192,7 +192,7 @@ struct BinaryFocalCrossentropyFromLogits : BinaryFocal {
     const Labels<V> y = smoothed(t, args.smoothing);
     const SigmoidPair<V> s = sigmoid_pair(p);
     return factor(t, y, {s.complement, s.complement_rest}, {s.value, s.value_rest}, args) *
-           crossentropy_from_logits(y, p);
+           crossentropy_from_logits(t, p, args.smoothing);
   }
 };
 

@@ -64,13 +64,14 @@ SIMDLOSS_INLINE V pow(V base_high, V base_low, V y) {
   using L = LogConstants<T>;
   using Bits = typename V::Bits;
   using Limits = std::numeric_limits<T>;
-  const auto subnormal = base_high < V(Limits::min());
-  const V x = select(subnormal, base_high * V(L::kTwoToScale), base_high);
-  const V x_low = select(subnormal, base_low * V(L::kTwoToScale), base_low);
+  // Scaled up so far that 2^(2 - e) below is finite.
+  const auto tiny = base_high < V(4 * Limits::min());
+  const V x = select(tiny, base_high * V(L::kTwoToScale), base_high);
+  const V x_low = select(tiny, base_low * V(L::kTwoToScale), base_low);
   const Bits bits = to_bits(x) - Bits(L::kThreeQuarters);
   const Bits mantissa = bits & Bits(L::kMantissa);
   const V e =
-      V::from_int(shift_right_arithmetic<E::kExponentShift>(bits)) + keep(subnormal, V(-L::kScale));
+      V::from_int(shift_right_arithmetic<E::kExponentShift>(bits)) + keep(tiny, V(-L::kScale));
   const V m = V::from_bits(mantissa + Bits(L::kThreeQuarters)) - V(1);
   // 2^-e by way of 2^(2 - e), as in log1p.
   const V scale = V::from_bits(Bits(L::kFour) - (bits - mantissa)) * V(T(0.25));
@@ -85,7 +86,9 @@ SIMDLOSS_INLINE V pow(V base_high, V base_low, V y) {
   log_low = log_low + ((with_e - with_square) - half);
   log_low = fnma(product_error(m, m, m2), V(T(0.5)), log_low);
   log_low = fma(e, V(E::kLn2Low), log_low);
-  log_low = log_low + fma(m2 - m, m_low, m_low);
+  // m_low / (1 + m), within 4 % of |log1p(m)| m_low.
+  const V slope = m * fma(m, fma(m, V(T(0.65)), V(-1)), V(1));
+  log_low = log_low + fnma(slope, m_low, m_low);
   if constexpr (sizeof(T) == 4) {
     log_low = fma(m2 * m, log_polynomial(m, m2), log_low);
   } else {
@@ -97,8 +100,8 @@ SIMDLOSS_INLINE V pow(V base_high, V base_low, V y) {
 
   const V product = y * log_high;
   const V product_low = fma(y, log_low, product_error(y, log_high, product));
-  V result = keep(product >= V(E::kLowest), exp_in_range(product, product_low));
-  result = select(product > V(E::kHighest), V(Limits::infinity()), result);
+  V result = keep(product > V(E::kLowest), exp_in_range(product, product_low));
+  result = select(product >= V(E::kHighest), V(Limits::infinity()), result);
   const auto regular = (base_high > V(0)) & (base_high < V(Limits::infinity()));
   result = select(regular, result, select(y == V(0), V(1), abs(base_high)));
   return select(base_high >= V(0), result, V(Limits::quiet_NaN()));

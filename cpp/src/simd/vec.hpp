@@ -72,4 +72,13 @@ struct BitsOf<double> {
   using type = std::uint64_t;
 };
 
+// Found by lookup alone: clang 14 takes shift_left<k>(b) for a template only if it knows one of
+// that name, and those that are called are friends of the operand.
+template <int kCount>
+void shift_left();
+template <int kCount>
+void shift_right();
+template <int kCount>
+void shift_right_arithmetic();
+
 }  // namespace simdloss

@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "math_ops.hpp"
+
+#include "simd/vec_scalar.hpp"
+
+namespace simdloss::test {
+
+MathFunctionsOfIsa math_functions_baseline() { return math_functions<isa::Baseline>(); }
+
+}  // namespace simdloss::test

@@ -1,0 +1,329 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Compares every operation of Vec, on every instruction set that runs here, with plain C++ written
+// independently of it: bit for bit, except that any NaN equals any other.
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <cstring>
+#include <limits>
+#include <random>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+#include "guarded_page.hpp"
+#include "simdloss/runtime.hpp"
+#include "vec_ops.hpp"
+#include "vec_oracle.hpp"
+
+namespace simdloss::test {
+namespace {
+
+struct IsaUnderTest {
+  Isa isa;
+  VecFunctionsOfIsa functions;
+
+  template <class T>
+  const VecFunctions<T>& of() const {
+    if constexpr (std::is_same_v<T, float>) {
+      return functions.for_float;
+    } else {
+      return functions.for_double;
+    }
+  }
+};
+
+std::vector<IsaUnderTest> isas_under_test() {
+  std::vector<IsaUnderTest> result;
+  for (const Isa isa : available_isas()) {
+    switch (isa) {
+      case Isa::kScalar:
+        result.push_back({isa, vec_functions_scalar()});
+        break;
+#if defined(SIMDLOSS_HAVE_BASELINE)
+      case Isa::kBaseline:
+        result.push_back({isa, vec_functions_baseline()});
+        break;
+#endif
+#if defined(SIMDLOSS_HAVE_AVX2)
+      case Isa::kAvx2:
+        result.push_back({isa, vec_functions_avx2()});
+        break;
+#endif
+#if defined(SIMDLOSS_HAVE_AVX512)
+      case Isa::kAvx512:
+        result.push_back({isa, vec_functions_avx512()});
+        break;
+#endif
+#if defined(SIMDLOSS_HAVE_NEON)
+      case Isa::kNeon:
+        result.push_back({isa, vec_functions_neon()});
+        break;
+#endif
+      default:
+        FAIL("available_isas() names an ISA that this test was not built for: ", isa_name(isa));
+    }
+  }
+  REQUIRE(!result.empty());
+  return result;
+}
+
+// Counts comparisons and keeps the first failure, so that there is one CHECK for many numbers.
+class Tally {
+ public:
+  explicit Tally(const IsaUnderTest& isa) : isa_(isa_name(isa.isa)) {}
+  Tally(const Tally&) = delete;
+  ~Tally() {
+    CHECK_MESSAGE(n_different_ == 0, isa_, ": ", n_different_, " of ", n_, " differ, first ",
+                  first_);
+    CHECK(n_ > 0);
+    MESSAGE(isa_, ": ", n_, " comparisons");
+  }
+
+  // `what` is called for the first failure only.
+  template <class What>
+  void add(bool same, What what) {
+    ++n_;
+    if (!same && n_different_++ == 0) first_ = what();
+  }
+  template <class T, class What>
+  void add_numbers(T got, T expected, What what) {
+    add((std::isnan(got) && std::isnan(expected)) || word_of(got) == word_of(expected), [&] {
+      return what() + ": got " + std::to_string(got) + ", expected " + std::to_string(expected);
+    });
+  }
+
+ private:
+  std::string isa_, first_;
+  long n_ = 0, n_different_ = 0;
+};
+
+template <class T>
+T random_value(std::mt19937_64& random) {
+  return value_of<T>(static_cast<Word<T>>(random()));
+}
+
+std::uint16_t random_word(std::mt19937_64& random) { return static_cast<std::uint16_t>(random()); }
+
+template <class T>
+T unchanged(T x) {
+  return x;
+}
+
+// Addresses in a guarded page where n elements of `size` bytes just fit, and one at each end that
+// is not aligned.
+std::vector<char*> tight_places(GuardedPage& page, int n, std::size_t size) {
+  char* const last = page.end() - static_cast<std::size_t>(n) * size;
+  return {page.begin(), page.begin() + 1, last - 1, last};
+}
+
+// A full load and load_first for every n.
+template <class T, class Stored, class Random, class Decode>
+void check_loads(Tally& tally, const char* name, int width, void (*load)(const Stored*, T*),
+                 void (*load_first)(const Stored*, std::int64_t, T*), Random random_stored,
+                 Decode decode) {
+  GuardedPage page;
+  std::mt19937_64 random(7);
+  const auto check = [&](int n, bool is_full) {
+    for (char* const place : tight_places(page, n, sizeof(Stored))) {
+      Stored stored[16];
+      for (int i = 0; i < n; ++i) stored[i] = random_stored(random);
+      std::memcpy(place, stored, static_cast<std::size_t>(n) * sizeof(Stored));
+      T got[16];
+      const Stored* const from = reinterpret_cast<const Stored*>(place);
+      if (is_full) {
+        load(from, got);
+      } else {
+        load_first(from, n, got);
+      }
+      for (int i = 0; i < width; ++i) {
+        const T expected = i < n ? static_cast<T>(decode(stored[i])) : T(0);
+        tally.add_numbers(got[i], expected, [&] {
+          return std::string(name) + ", lane " + std::to_string(i) + " of " + std::to_string(n);
+        });
+      }
+    }
+  };
+  for (int repeat = 0; repeat < 100; ++repeat) {
+    check(width, true);
+    for (int n = 0; n <= width; ++n) check(n, false);
+  }
+}
+
+// A full store and store_first for every n: what they write, and that they write nothing else.
+template <class T>
+void check_stores(Tally& tally, const VecFunctions<T>& f) {
+  GuardedPage page;
+  std::mt19937_64 random(8);
+  const auto check = [&](int n, bool is_full) {
+    for (char* const place : tight_places(page, n, sizeof(T))) {
+      T values[16];
+      for (T& x : values) x = random_value<T>(random);
+      std::fill(page.begin(), page.end(), char{0x5A});
+      std::vector<char> expected(page.begin(), page.end());
+      std::memcpy(expected.data() + (place - page.begin()), values,
+                  static_cast<std::size_t>(n) * sizeof(T));
+      if (is_full) {
+        f.load_store(values, reinterpret_cast<T*>(place));
+      } else {
+        f.store_first(values, reinterpret_cast<T*>(place), n);
+      }
+      tally.add(std::equal(expected.begin(), expected.end(), page.begin()),
+                [&] { return "store of " + std::to_string(n); });
+    }
+  };
+  for (int repeat = 0; repeat < 10; ++repeat) {
+    check(f.width, true);
+    for (int n = 0; n <= f.width; ++n) check(n, false);
+  }
+}
+
+// All 2^16 numbers of a type.
+template <class Decode>
+void check_every_word(Tally& tally, const char* name, int width,
+                      void (*load)(const std::uint16_t*, float*), Decode decode) {
+  for (int first = 0; first < 0x10000; first += width) {
+    std::uint16_t words[16];
+    for (int i = 0; i < width; ++i) words[i] = static_cast<std::uint16_t>(first + i);
+    float got[16];
+    load(words, got);
+    for (int i = 0; i < width; ++i) {
+      tally.add_numbers(got[i], static_cast<float>(decode(words[i])),
+                        [&] { return std::string(name) + " " + std::to_string(words[i]); });
+    }
+  }
+}
+
+}  // namespace
+
+TEST_CASE_TEMPLATE("lane operations give the oracle's bits", T, float, double) {
+  const Triples<T> in = input_triples<T>();
+  const std::size_t n = in.x.size();
+  for (const IsaUnderTest& isa : isas_under_test()) {
+    const VecFunctions<T>& f = isa.of<T>();
+    const bool has_fma = isa.isa != Isa::kBaseline;
+    const std::vector<Oracle<T>> expected = oracles<T>(has_fma);
+    REQUIRE(static_cast<std::size_t>(f.n_operations) == expected.size());
+    REQUIRE(16 % f.width == 0);
+    Tally tally(isa);
+    for (std::size_t k = 0; k < expected.size(); ++k) {
+      const std::string name = f.operations[k].name;
+      REQUIRE(name == expected[k].name);
+      const bool needs_range = name == "product_error" && !has_fma && std::is_same_v<T, double>;
+      std::vector<Word<T>> out(n);
+      f.operations[k].run(in.x.data(), in.y.data(), in.z.data(), static_cast<std::int64_t>(n),
+                          out.data());
+      for (std::size_t i = 0; i < n; ++i) {
+        if (needs_range && !has_exact_split_product(in.x[i], in.y[i])) continue;
+        const Expected<T> e = expected[k].value(in.x[i], in.y[i], in.z[i]);
+        const bool same_nan =
+            e.is_number && std::isnan(value_of<T>(e.word)) && std::isnan(value_of<T>(out[i]));
+        tally.add(same_nan || out[i] == e.word, [&] {
+          char text[200];
+          std::snprintf(text, sizeof text, "%s of %a, %a, %a: got %#llx, expected %#llx",
+                        name.c_str(), double(in.x[i]), double(in.y[i]), double(in.z[i]),
+                        static_cast<unsigned long long>(out[i]),
+                        static_cast<unsigned long long>(e.word));
+          return std::string(text);
+        });
+      }
+    }
+  }
+}
+
+TEST_CASE_TEMPLATE("any and all see every set of lanes", T, float, double) {
+  for (const IsaUnderTest& isa : isas_under_test()) {
+    const VecFunctions<T>& f = isa.of<T>();
+    Tally tally(isa);
+    const unsigned full = (1U << f.width) - 1;
+    for (unsigned set = 0; set <= full; ++set) {
+      T x[16];
+      for (int i = 0; i < f.width; ++i) {
+        x[i] = (set >> i & 1) != 0 ? std::numeric_limits<T>::quiet_NaN() : T(i);
+      }
+      const bool right[] = {f.any_nan(x) == (set != 0), f.all_nan(x) == (set == full),
+                            f.any_not_nan(x) == (set != full), f.all_not_nan(x) == (set == 0)};
+      for (const bool is_right : right) {
+        tally.add(is_right, [&] { return "lanes " + std::to_string(set); });
+      }
+    }
+  }
+}
+
+TEST_CASE_TEMPLATE("loads and stores touch their elements only", T, float, double) {
+  for (const IsaUnderTest& isa : isas_under_test()) {
+    const VecFunctions<T>& f = isa.of<T>();
+    Tally tally(isa);
+    check_loads(tally, "load", f.width, f.load_store, f.load_first, random_value<T>, unchanged<T>);
+    check_stores(tally, f);
+  }
+}
+
+TEST_CASE_TEMPLATE("keep_first keeps the first lanes", T, float, double) {
+  const std::vector<T> special = special_values<T>();
+  for (const IsaUnderTest& isa : isas_under_test()) {
+    const VecFunctions<T>& f = isa.of<T>();
+    Tally tally(isa);
+    for (std::size_t first = 0; first + 16 <= special.size(); ++first) {
+      for (int n = 0; n <= f.width; ++n) {
+        T got[16];
+        f.keep_first(special.data() + first, n, got);
+        for (int i = 0; i < f.width; ++i) {
+          const T x = special[first + static_cast<std::size_t>(i)];
+          tally.add_numbers(got[i], i < n ? x : T(0),
+                            [&] { return "keep_first of " + std::to_string(n); });
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("narrow numbers are widened exactly") {
+  for (const IsaUnderTest& isa : isas_under_test()) {
+    Tally tally(isa);
+    const VecFunctions<float>& f = isa.of<float>();
+    check_every_word(tally, "float16", f.width, f.load_float16, decoded_float16);
+    check_every_word(tally, "bfloat16", f.width, f.load_bfloat16, decoded_bfloat16);
+    check_loads(tally, "float16", f.width, f.load_float16, f.load_float16_first, random_word,
+                decoded_float16);
+    check_loads(tally, "bfloat16", f.width, f.load_bfloat16, f.load_bfloat16_first, random_word,
+                decoded_bfloat16);
+    const VecFunctions<double>& d = isa.of<double>();
+    check_loads(tally, "float", d.width, d.load_float, d.load_float_first, random_value<float>,
+                unchanged<float>);
+  }
+}
+
+TEST_CASE("parts and upper lanes are found where they belong") {
+  std::mt19937_64 random(9);
+  for (const IsaUnderTest& isa : isas_under_test()) {
+    const VecFunctions<float>& f = isa.of<float>();
+    const VecFunctions<double>& d = isa.of<double>();
+    Tally tally(isa);
+    for (int repeat = 0; repeat < 1000; ++repeat) {
+      float narrow[16];
+      double wide[16];
+      for (float& x : narrow) x = random_value<float>(random);
+      f.widen_parts(narrow, wide);
+      for (int i = 0; i < f.width; ++i) {
+        tally.add_numbers(wide[i], static_cast<double>(narrow[i]),
+                          [&] { return "widen_part, lane " + std::to_string(i); });
+      }
+      for (double& x : wide) x = random_value<double>(random);
+      for (int n = 1; 2 * n <= d.width; n *= 2) {
+        double got[16] = {};
+        d.lower(wide, n, got);
+        for (int i = 0; i < n; ++i) {
+          tally.add_numbers(got[i], wide[i + n],
+                            [&] { return "lower<" + std::to_string(n) + ">"; });
+        }
+      }
+    }
+  }
+}
+
+}  // namespace simdloss::test

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which axes a row consists of: any, in any order, none, or all."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from spec.semantics import rows_last
+from support.bits import assert_same_bits
+from support.variants import Variant, both_widths, every_loss, mse
+
+import simdloss
+
+SHAPE = (3, 4, 5, 2)
+AXES = [0, 1, 2, 3, -1, -2, -4, (0,), (0, 1), (1, 3), (3, 1), (-1, 0), (0, 2, 3), (0, 1, 2, 3),
+        None, ()]
+
+
+@pytest.mark.parametrize("axis", AXES, ids=str)
+@both_widths
+@every_loss
+def test_an_axis_is_a_matter_of_transposing(variant: Variant, dtype: str, axis: Any) -> None:
+    t, p = variant.draw(SHAPE, dtype)
+    expected = variant.function(rows_last(t, axis), rows_last(p, axis))
+    assert_same_bits(variant.function(t, p, axis=axis), expected)
+    loss = variant.loss(axis=axis, dtype=dtype, reduction=None)
+    assert_same_bits(loss(t, p), expected)
+
+
+@pytest.mark.parametrize("axis", AXES, ids=str)
+def test_reductions_after_an_axis(axis: Any) -> None:
+    t, p = mse.draw(SHAPE)
+    whole = mse.loss(axis=axis)(t, p)
+    assert_same_bits(whole, mse.loss()(rows_last(t, axis), rows_last(p, axis)))
+
+
+def test_elementwise_has_no_rows_last() -> None:
+    t, p = mse.draw((4, 3))
+    assert_same_bits(mse.function(t, p, axis=()), (t - p) ** 2)
+    assert_same_bits(mse.loss(axis=(), reduction=None)(t[0], p[0]), (t[0] - p[0]) ** 2)
+    assert simdloss.mean_absolute_error(3.0, 5.0, axis=()) == 2.0
+    w = np.array([1, 0, 2, 0], np.float32)
+    weighted = mse.loss(axis=(), reduction=None)(t, p, w)
+    assert_same_bits(weighted, ((t - p) ** 2 * w[:, None]).astype(np.float32))
+
+
+@pytest.mark.parametrize("axis", [4, -5, (0, 4), (0, -5)], ids=str)
+def test_axis_out_of_range(axis: Any) -> None:
+    t, p = mse.draw(SHAPE)
+    with pytest.raises(ValueError, match="axis"):
+        mse.function(t, p, axis=axis)
+    with pytest.raises(ValueError, match="axis"):
+        mse.loss(axis=axis)(t, p)
+
+
+@pytest.mark.parametrize("axis", [(1, 1), (0, -4)], ids=str)
+def test_repeated_axis(axis: Any) -> None:
+    t, p = mse.draw(SHAPE)
+    with pytest.raises(ValueError, match="axis"):
+        mse.function(t, p, axis=axis)
+
+
+@pytest.mark.parametrize("axis", [1.5, "last", True, (0, 1.5)], ids=str)
+def test_axis_of_another_type(axis: Any) -> None:
+    t, p = mse.draw(SHAPE)
+    with pytest.raises((TypeError, ValueError), match="axis"):
+        mse.function(t, p, axis=axis)
+
+
+def test_axis_as_a_list() -> None:
+    t, p = mse.draw(SHAPE)
+    assert_same_bits(mse.function(t, p, axis=[0, 1]), mse.function(t, p, axis=(0, 1)))

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Docstrings: every public name has one, with the sections that were agreed, and examples run."""
+
+from __future__ import annotations
+
+import doctest
+import inspect
+from typing import Any
+
+import pytest
+from spec import CASES
+from support.variants import Variant, every_loss
+
+import simdloss
+from simdloss import losses
+
+
+def public_objects() -> dict[str, Any]:
+    """What a user can name, with the methods of public classes."""
+    found: dict[str, Any] = {"simdloss": simdloss, "simdloss.losses": losses}
+    for name in simdloss.__all__:
+        value = getattr(simdloss, name)
+        if inspect.isclass(value) or callable(value):
+            found[name] = value
+        if inspect.isclass(value):
+            for member, method in inspect.getmembers(value, callable):
+                if not member.startswith("_"):
+                    found[f"{name}.{member}"] = method
+    return found
+
+
+PUBLIC = public_objects()
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_every_public_name_is_documented(name: str) -> None:
+    text = inspect.getdoc(PUBLIC[name])
+    assert text
+    assert "{" not in text.split("Example")[0], "an unfilled placeholder"
+    assert len(text.splitlines()[0]) <= 100
+
+
+EXAMPLES = [
+    example
+    for name, value in PUBLIC.items()
+    for example in doctest.DocTestFinder(recurse=False).find(value, name, module=False)
+    if example.examples
+]
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda e: e.name)
+def test_examples_run(example: doctest.DocTest) -> None:
+    results = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE).run(example)
+    assert results.attempted
+    assert not results.failed
+
+
+@every_loss
+def test_functions_have_all_sections(variant: Variant) -> None:
+    text = inspect.getdoc(getattr(losses, variant.case.function)) or ""
+    for section in ("Formula", "Args", "Returns", "Raises", "Example", "References"):
+        assert f"\n{section}:" in text, section
+    assert f"keras.losses.{variant.case.function}" in text
+
+
+@pytest.mark.parametrize("name", sorted({c.class_name for c in CASES} | {"Loss"}))
+def test_classes_have_an_example(name: str) -> None:
+    text = inspect.getdoc(getattr(losses, name)) or ""
+    for section in ("Args", "Example"):
+        assert f"\n{section}:" in text, section
+
+
+def test_losses_have_examples() -> None:
+    named = {e.name for e in EXAMPLES}
+    assert {case.function for case in CASES} | {case.class_name for case in CASES} <= named

@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Wrong calls: the error's type, the argument it names, and what it says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from support.variants import Variant, every_loss, mse
+
+import simdloss
+
+BAD_PARAMETERS = [
+    pytest.param(variant, q.name, value, id=f"{variant}-{q.name}={value}")
+    for variant in every_loss.args[1]
+    for q in variant.case.parameters
+    for value in q.outside()
+]
+
+
+@pytest.mark.parametrize(("variant", "name", "value"), BAD_PARAMETERS)
+def test_parameters_outside_their_domain(variant: Variant, name: str, value: float) -> None:
+    arguments = {**variant.case.fixed, name: value}
+    with pytest.raises(ValueError, match=name) as caught:
+        getattr(simdloss, variant.case.function)([[1.0]], [[0.5]], **arguments)
+    assert str(value).removesuffix(".0") in str(caught.value)
+    with pytest.raises(ValueError, match=name):
+        getattr(simdloss, variant.case.class_name)(**arguments)
+
+
+@pytest.mark.parametrize("value", ["1.0", None, [1.0, 2.0], 1j], ids=repr)
+def test_parameters_of_another_type(value: Any) -> None:
+    with pytest.raises((TypeError, ValueError), match="delta"):
+        simdloss.huber([[1.0]], [[0.5]], delta=value)
+    with pytest.raises((TypeError, ValueError), match="delta"):
+        simdloss.Huber(delta=value)
+
+
+@pytest.mark.parametrize("reduction", ["median", "Mean", "", 1, True, b"sum"], ids=repr)
+@every_loss
+def test_unknown_reductions(variant: Variant, reduction: Any) -> None:
+    with pytest.raises(ValueError, match="Invalid value for argument") as caught:
+        variant.loss(reduction=reduction)
+    assert "reduction" in str(caught.value)
+    assert str(reduction) in str(caught.value)
+
+
+def test_unhashable_reduction() -> None:
+    with pytest.raises((TypeError, ValueError), match="reduction"):
+        mse.loss(reduction=[])
+
+
+def test_reduction_is_checked_again_when_called() -> None:
+    loss = mse.loss()
+    loss.reduction = "median"
+    with pytest.raises(ValueError, match="Invalid value for argument"):
+        loss([[1.0]], [[2.0]])
+
+
+@pytest.mark.parametrize("dtype", ["float8", "int8x", object(), 3.5, "complexity"], ids=repr)
+def test_unknown_dtypes(dtype: Any) -> None:
+    with pytest.raises((ValueError, TypeError), match="dtype"):
+        mse.loss(dtype=dtype)
+
+
+@every_loss
+def test_unexpected_arguments(variant: Variant) -> None:
+    with pytest.raises(TypeError, match="unexpected"):
+        variant.function([[1.0]], [[0.5]], spam=1)
+    with pytest.raises(TypeError, match="unexpected"):
+        variant.loss(spam=1)
+    with pytest.raises(TypeError, match="unexpected"):
+        variant.loss()([[1.0]], [[0.5]], spam=1)
+
+
+GOOD = np.ones((2, 2), np.float32)
+BAD_ARRAYS = {
+    "complex": np.ones((2, 2), np.complex64),
+    "complex list": [[1j, 1], [1, 1]],
+    "object": np.array([[1, 2], [3, None]], dtype=object),
+    "string": np.array([["1", "2"], ["3", "4"]]),
+    "bytes": np.array([[b"1", b"2"], [b"3", b"4"]]),
+    "datetime": np.zeros((2, 2), "datetime64[s]"),
+    "timedelta": np.zeros((2, 2), "timedelta64[s]"),
+    "void": np.zeros((2, 2), "V2"),
+    "records": np.zeros((2, 2), np.dtype([("a", np.float32)])),
+    "longdouble": np.ones((2, 2), np.longdouble),
+    "none": None,
+    "text": "1, 2",
+    "list of text": [["1", "2"], ["3", "4"]],
+    "dict": {"a": 1},
+    "set": {1, 2},
+    "ragged": [[1.0, 2.0], [3.0]],
+    "generator": (x for x in [1.0, 2.0]),
+}
+bad_arrays = pytest.mark.parametrize("array", BAD_ARRAYS.values(), ids=BAD_ARRAYS)
+
+
+@bad_arrays
+@pytest.mark.parametrize("argument", ["y_true", "y_pred", "sample_weight", "mask"])
+def test_arrays_that_are_no_numbers(argument: str, array: Any) -> None:
+    if array is None and argument in ("sample_weight", "mask"):
+        return  # that is how they are left out
+    call = {"y_true": GOOD, "y_pred": GOOD, argument: array}
+    with pytest.raises((TypeError, ValueError), match=argument):
+        mse.loss()(**call)
+    if argument.startswith("y"):
+        with pytest.raises((TypeError, ValueError), match=argument):
+            mse.function(**call)
+
+
+@pytest.mark.parametrize("array", [BAD_ARRAYS[k] for k in ("complex", "object", "string",
+                                                           "datetime", "longdouble")],
+                         ids=lambda a: str(a.dtype))
+def test_dtypes_that_are_no_numbers_are_type_errors(array: Any) -> None:
+    with pytest.raises(TypeError, match="y_pred") as caught:
+        mse.function(GOOD, array)
+    name = array.dtype.name
+    assert name in str(caught.value) or str(array.dtype) in str(caught.value)
+
+
+def test_missing_arguments() -> None:
+    with pytest.raises(TypeError, match="y_pred"):
+        simdloss.huber([[1.0]])  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match="y_pred"):
+        simdloss.Huber()([[1.0]])  # type: ignore[call-arg]
+
+
+def test_functions_take_no_weights() -> None:
+    with pytest.raises(TypeError, match="sample_weight"):
+        mse.function([[1.0]], [[2.0]], sample_weight=[1.0])
+
+
+def test_mask_out_and_empty_are_keyword_only() -> None:
+    with pytest.raises(TypeError):
+        mse.loss()([[1.0]], [[2.0]], [1.0], [True])  # type: ignore[misc]
+    with pytest.raises(TypeError):
+        simdloss.huber([[1.0]], [[2.0]], 1.0, None)  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("shape", [(2,), (5,), (3, 2), (3, 1, 2), (3, 4, 5, 6), (1, 3, 4), (0,)],
+                         ids=str)
+@pytest.mark.parametrize("argument", ["sample_weight", "mask"])
+def test_weights_that_do_not_broadcast(argument: str, shape: tuple[int, ...]) -> None:
+    t, p = mse.draw((3, 4, 7))
+    with pytest.raises(ValueError, match=argument) as caught:
+        mse.loss()(t, p, **{argument: np.ones(shape)})
+    assert str(shape) in str(caught.value)
+    assert str((3, 4)) in str(caught.value)
+
+
+def test_unknown_labels_option() -> None:
+    with pytest.raises(ValueError, match="labels"):
+        simdloss.hinge([[1.0]], [[0.5]], labels="ternary")
+    with pytest.raises(ValueError, match="labels"):
+        simdloss.Hinge(labels="ternary")
+
+
+def test_base_class_has_no_call() -> None:
+    with pytest.raises(NotImplementedError):
+        simdloss.Loss()([[1.0]], [[2.0]])

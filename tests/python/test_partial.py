@@ -1,0 +1,240 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Partial sums: any split of a batch, merged in any order, has the bytes of the whole."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from typing import Any
+
+import numpy as np
+import pytest
+from support.bits import assert_same_bits
+from support.layouts import LAYOUTS
+from support.variants import (
+    BY_NAME,
+    IDENTICAL_ISAS,
+    Variant,
+    both_widths,
+    every_loss,
+    every_variant,
+    mse,
+)
+
+import simdloss
+
+scalar_reductions = pytest.mark.parametrize("reduction", ["sum", "mean", "mean_with_sample_weight"])
+
+
+def split(rng: np.random.Generator, n: int, pieces: int) -> list[slice]:
+    """A random split of n samples into pieces, some of them empty, in random order."""
+    cuts = [0, *sorted(rng.integers(0, n + 1, pieces - 1).tolist()), n]
+    parts = [slice(a, b) for a, b in zip(cuts, cuts[1:], strict=False)]
+    return [parts[i] for i in rng.permutation(len(parts))]
+
+
+def merge_tree(parts: list[simdloss.PartialSums], rng: np.random.Generator) -> Any:
+    """Merges random pairs until one is left."""
+    while len(parts) > 1:
+        i, j = rng.choice(len(parts), 2, replace=False)
+        merged = parts[i] + parts[j]
+        parts = [q for k, q in enumerate(parts) if k not in (i, j)] + [merged]
+    return parts[0]
+
+
+@scalar_reductions
+@both_widths
+@every_variant
+def test_any_split_merged_in_any_order(variant: Variant, dtype: str, reduction: str) -> None:
+    n = 301
+    t, p = variant.draw((n, 5), dtype)
+    rng = variant.rng(dtype, reduction)
+    w, m = rng.standard_normal(n), rng.random(n) < 0.8
+    loss = variant.loss(dtype=dtype, reduction=reduction)
+    for weights, mask in [(None, None), (w, None), (None, m), (w, m)]:
+        whole = loss.partial(t, p, weights, mask=mask)
+        assert_same_bits(whole.result(), loss(t, p, weights, mask=mask))
+        for pieces in (2, 5, 40):
+            parts = [
+                loss.partial(t[s], p[s], None if weights is None else weights[s],
+                             mask=None if mask is None else mask[s])
+                for s in split(rng, n, pieces)
+            ]
+            merged = merge_tree(parts, rng)
+            assert merged.to_bytes() == whole.to_bytes()
+            assert merged == whole
+            assert_same_bits(merged.result(), whole.result())
+
+
+@pytest.mark.parametrize("isa", IDENTICAL_ISAS)
+@every_loss
+def test_pieces_from_other_machines(variant: Variant, isa: str) -> None:
+    """Instruction set, threads and layout of each piece do not matter either."""
+    t, p = variant.draw((600, 33))
+    loss = variant.loss()
+    whole = loss.partial(t, p).to_bytes()
+    rng = variant.rng(isa)
+    layouts = list(LAYOUTS.values())
+    merged = None
+    for i, s in enumerate(split(rng, 600, 9)):
+        change = layouts[i % len(layouts)]
+        with simdloss.using_isa(isa), simdloss.using_num_threads(1 + i % 3):
+            part = loss.partial(change(t[s]), change(p[s]))
+        merged = part if merged is None else merged.merge(part)
+    assert merged is not None
+    assert merged.to_bytes() == whole
+
+
+@pytest.mark.parametrize("name", ["hinge", "squared_hinge"])
+def test_binary_labels_of_some_pieces_only(name: str) -> None:
+    """Whether 0 means -1 is decided by the whole batch, also when no piece can know."""
+    variant = BY_NAME[name]
+    rng = np.random.default_rng(1)
+    p = rng.standard_normal((90, 4)).astype(np.float32)
+    binary = rng.integers(0, 2, (90, 4)).astype(np.float32)
+    signed = binary.copy()
+    signed[47, 2] = -1
+    loss = variant.loss()
+    for t in (binary, signed):
+        parts = [loss.partial(t[s], p[s]) for s in split(rng, 90, 7)]
+        merged = merge_tree(parts, rng)
+        assert merged.to_bytes() == loss.partial(t, p).to_bytes()
+        assert_same_bits(merged.result(), loss(t, p))
+    assert loss(binary, p) != loss(signed, p)
+
+
+def test_members() -> None:
+    t, p = np.zeros((4, 1), np.float32), np.array([[1], [2], [3], [np.nan]], np.float32)
+    partial = mse.loss().partial(t, p, [0.5, 2.0, 1.0, 0.0])
+    assert (partial.sum, partial.weight_sum) == (17.5, 3.5)
+    assert (partial.count, partial.valid_count) == (4, 3)
+    partial = mse.loss().partial(t, p, mask=[True, True, False, False])
+    assert (partial.sum, partial.count, partial.valid_count) == (5.0, 4, 2)
+    partial = mse.loss().partial(t[:3], p[:3])
+    assert (partial.sum, partial.weight_sum) == (14.0, 3.0)
+    assert (partial.count, partial.valid_count) == (3, 3)
+
+
+def test_merge_changes_the_left_side_only() -> None:
+    loss = mse.loss()
+    a, b = loss.partial([[1.0]], [[3.0]]), loss.partial([[0.0]], [[1.0]])
+    before = b.to_bytes()
+    total = a + b
+    assert a.result() == 4.0
+    assert a.merge(b) is a
+    assert a == total
+    assert a.result() == 2.5
+    assert b.to_bytes() == before
+
+
+def test_merging_with_itself_counts_twice() -> None:
+    loss = mse.loss(reduction="sum")
+    a = loss.partial([[1.0], [2.0]], [[3.0], [2.0]])
+    assert a.merge(a).result() == 8.0
+    assert a.count == 4
+
+
+def test_the_state_of_no_samples_is_the_unit() -> None:
+    loss = mse.loss()
+    some = loss.partial([[1.0]], [[3.0]])
+    none = loss.partial(np.zeros((0, 1)), np.zeros((0, 1)))
+    assert none + some == some == some + none
+    assert simdloss.PartialSums() + some == some == some + simdloss.PartialSums()
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        simdloss.MeanAbsoluteError(),
+        simdloss.MeanSquaredError(reduction="sum"),
+        simdloss.MeanSquaredError(dtype="float64"),
+        simdloss.Huber(delta=2.0),
+    ],
+    ids=repr,
+)
+def test_merging_another_loss_is_refused(other: simdloss.losses.Loss) -> None:
+    mine, theirs = mse.loss().partial([[1.0]], [[3.0]]), other.partial([[1.0]], [[3.0]])
+    with pytest.raises(ValueError, match="same loss"):
+        mine.merge(theirs)
+    with pytest.raises(ValueError, match="same loss"):
+        mine + theirs
+    assert mine != theirs
+
+
+def test_options_are_part_of_the_identity() -> None:
+    a = simdloss.Huber(delta=1.0).partial([[1.0]], [[3.0]])
+    b = simdloss.Huber(delta=2.0).partial([[1.0]], [[3.0]])
+    with pytest.raises(ValueError, match="same loss"):
+        a.merge(b)
+
+
+def test_epsilon_is_part_of_the_identity() -> None:
+    loss = simdloss.BinaryCrossentropy()
+    a = loss.partial([[1.0]], [[0.5]])
+    with simdloss.using_epsilon(1e-3):
+        b = loss.partial([[1.0]], [[0.5]])
+    with pytest.raises(ValueError, match="same loss"):
+        a.merge(b)
+
+
+@pytest.mark.parametrize("clone", [copy.copy, copy.deepcopy, lambda a: pickle.loads(pickle.dumps(a)),
+                                   lambda a: simdloss.PartialSums.from_bytes(a.to_bytes())],
+                         ids=["copy", "deepcopy", "pickle", "bytes"])
+def test_clones(clone: Any) -> None:
+    loss = mse.loss()
+    a, b = loss.partial([[1.0]], [[3.0]]), loss.partial([[1.0]], [[2.0]])
+    c = clone(a)
+    assert c == a
+    assert c.to_bytes() == a.to_bytes()
+    c.merge(b)
+    assert a.count == 1
+    assert c.result() == 2.5
+
+
+def test_unhashable_and_unequal_to_other_things() -> None:
+    a = mse.loss().partial([[1.0]], [[3.0]])
+    assert a != 4.0
+    with pytest.raises(TypeError):
+        hash(a)
+    with pytest.raises(TypeError):
+        a + 1
+
+
+def test_repr_shows_what_is_in_it() -> None:
+    text = repr(mse.loss().partial([[1.0], [2.0]], [[3.0], [2.0]]))
+    assert text.startswith("PartialSums(") or text.startswith("<PartialSums")
+    assert "4" in text
+    assert "2" in text
+
+
+def test_no_result_without_a_reduction() -> None:
+    partial = mse.loss(reduction=None).partial([[1.0], [1.0]], [[3.0], [1.0]])
+    assert (partial.sum, partial.count) == (4.0, 2)
+    with pytest.raises(ValueError, match="reduction"):
+        partial.result()
+
+
+@pytest.mark.parametrize("n_bytes", [0, 3, 100, -1])
+def test_bytes_of_another_length(n_bytes: int) -> None:
+    data = mse.loss().partial([[1.0]], [[3.0]]).to_bytes()
+    with pytest.raises(ValueError, match="bytes"):
+        simdloss.PartialSums.from_bytes(data[:n_bytes])
+
+
+def test_bytes_of_something_else() -> None:
+    data = bytearray(mse.loss().partial([[1.0]], [[3.0]]).to_bytes())
+    data[0] ^= 0xFF
+    with pytest.raises(ValueError, match="bytes"):
+        simdloss.PartialSums.from_bytes(bytes(data))
+    with pytest.raises(TypeError):
+        simdloss.PartialSums.from_bytes("text")  # type: ignore[arg-type]
+
+
+def test_non_finite_sums_merge() -> None:
+    loss = mse.loss(reduction="sum")
+    inf = loss.partial([[0.0]], [[np.inf]])
+    one = loss.partial([[0.0]], [[1.0]])
+    negative = loss.partial([[0.0]], [[np.inf]], [-1.0])
+    assert (inf + one).result() == np.inf
+    assert (negative + one).result() == -np.inf
+    assert np.isnan((inf + negative).result())

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Three lists of losses are equal, and names and signatures are those of Keras."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import pytest
+from spec import CASES
+from support.keras_calls import keras
+from support.variants import Variant, every_loss
+
+import simdloss
+from simdloss import _core, losses
+
+ALIASES = {
+    "mean_squared_error": ("mse", "MSE"),
+    "mean_absolute_error": ("mae", "MAE"),
+    "mean_absolute_percentage_error": ("mape", "MAPE"),
+    "mean_squared_logarithmic_error": ("msle", "MSLE"),
+    "binary_crossentropy": ("bce", "BCE"),
+    "kl_divergence": ("kld", "KLD"),
+}
+CATALOG: dict[str, Any] = {entry["name"]: entry for entry in _core.catalog()}
+
+
+def test_catalogue_and_cases_are_equal() -> None:
+    assert list(CATALOG) == [case.name for case in CASES]
+
+
+@every_loss
+def test_entries_are_declared_alike(variant: Variant) -> None:
+    case, entry = variant.case, CATALOG[variant.case.name]
+    assert entry["target"] == case.target
+    assert entry["row_finish"] == case.row_finish
+    assert entry["converts_binary_labels"] == case.converts_binary_labels
+    assert [p["name"] for p in entry["params"]] == [q.name for q in case.parameters]
+    for p, q in zip(entry["params"], case.parameters, strict=True):
+        declared = (q.default, q.is_bool)
+        assert (p["default"], bool(p["is_bool"])) == declared
+        if not q.is_bool:
+            assert (p["low"], p["high"], p["low_open"]) == (q.low, q.high, q.low_open)
+
+
+def test_python_has_every_entry_and_nothing_else() -> None:
+    functions = {
+        name for name in losses.__all__
+        if inspect.isfunction(getattr(losses, name)) and getattr(losses, name).__name__ == name
+    }
+    classes = {name for name in losses.__all__ if inspect.isclass(getattr(losses, name))}
+    assert functions == {case.function for case in CASES}
+    assert classes == {case.class_name for case in CASES} | {"Loss"}
+    aliases = set(losses.__all__) - functions - classes
+    assert aliases == {alias for pair in ALIASES.values() for alias in pair}
+
+
+@pytest.mark.parametrize(("name", "aliases"), ALIASES.items(), ids=ALIASES)
+def test_aliases(name: str, aliases: tuple[str, str]) -> None:
+    for alias in aliases:
+        assert getattr(losses, alias) is getattr(losses, name)
+
+
+def test_everything_is_at_top_level_too() -> None:
+    for name in losses.__all__:
+        assert getattr(simdloss, name) is getattr(losses, name)
+        assert name in simdloss.__all__
+
+
+def test_public_names_exist() -> None:
+    for name in simdloss.__all__:
+        assert hasattr(simdloss, name)
+    for name in ("available_isas", "active_isa", "force_isa", "using_isa", "get_num_threads",
+                 "set_num_threads", "using_num_threads", "last_num_threads", "floatx",
+                 "set_floatx", "epsilon", "set_epsilon", "using_epsilon", "show_config",
+                 "config", "PartialSums", "losses", "__version__"):
+        assert hasattr(simdloss, name), name
+
+
+def assert_extends(ours: inspect.Signature, theirs: inspect.Signature) -> None:
+    """Keras's parameters come first, in order, with its defaults; ours follow, keyword-only."""
+    mine, keras_ones = list(ours.parameters.values()), list(theirs.parameters.values())
+    for x, y in zip(mine, keras_ones, strict=False):
+        assert (x.name, x.default, x.kind) == (y.name, y.default, y.kind)
+    extra = mine[len(keras_ones):]
+    assert all(p.kind is inspect.Parameter.KEYWORD_ONLY for p in extra), extra
+    assert {p.name for p in extra} <= {"axis", "out", "labels"}
+
+
+@every_loss
+def test_function_signatures(variant: Variant) -> None:
+    name = variant.case.function
+    assert_extends(
+        inspect.signature(getattr(losses, name)), inspect.signature(getattr(keras.losses, name))
+    )
+
+
+@pytest.mark.parametrize("name", sorted({c.class_name for c in CASES}) + ["Loss"])
+def test_class_signatures(name: str) -> None:
+    assert_extends(
+        inspect.signature(getattr(losses, name)), inspect.signature(getattr(keras.losses, name))
+    )
+
+
+def test_call_signature() -> None:
+    ours = inspect.signature(losses.Loss.__call__).parameters
+    theirs = inspect.signature(keras.losses.Loss.__call__).parameters
+    assert list(ours)[: len(theirs)] == list(theirs)
+    extra = list(ours.values())[len(theirs):]
+    assert [p.name for p in extra] == ["mask", "out", "empty"]
+    assert all(p.kind is inspect.Parameter.KEYWORD_ONLY for p in extra)
+
+
+def test_the_specification_imports_neither_subject_nor_keras() -> None:
+    import subprocess
+    import sys
+    from pathlib import Path
+
+    code = (
+        "import sys, spec, spec.bound, spec.semantics\n"
+        "assert not {'simdloss', 'keras', 'jax', 'scipy'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[1])

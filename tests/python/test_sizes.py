@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Zero sizes, ranks, and results over nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from support.bits import assert_same_bits
+from support.keras_calls import call_keras_class, call_keras_function
+from support.variants import Variant, every_loss, every_reduction, mse
+
+import simdloss
+
+EMPTY_SHAPES = [(0,), (0, 3), (3, 0), (0, 0), (0, 2, 3), (2, 0, 3), (2, 3, 0)]
+
+
+@pytest.mark.parametrize("shape", EMPTY_SHAPES, ids=str)
+@every_loss
+def test_functions_of_empty_arrays_give_what_keras_gives(
+    variant: Variant, shape: tuple[int, ...]
+) -> None:
+    nothing = np.zeros(shape, np.float32)
+    arguments = variant.case.arguments({})
+    expected = call_keras_function(variant.case.function, nothing, nothing, **arguments)
+    assert_same_bits(variant.function(nothing, nothing), expected + np.float32(0))
+
+
+@pytest.mark.parametrize("shape", EMPTY_SHAPES, ids=str)
+@every_reduction()
+@every_loss
+def test_classes_of_empty_arrays_give_what_keras_gives(
+    variant: Variant, reduction: str, shape: tuple[int, ...]
+) -> None:
+    nothing = np.zeros(shape, np.float32)
+    arguments = variant.case.arguments({})
+    expected = call_keras_class(
+        variant.case.class_name, nothing, nothing, None, None, reduction=reduction, **arguments
+    )
+    result = variant.loss(reduction=reduction)(nothing, nothing)
+    assert_same_bits(result, (expected + np.float32(0)).astype(np.float32))
+
+
+NOTHING = [
+    # y_true, weights, mask: means over nothing
+    (np.zeros((0, 2, 3)), None, None),
+    (np.zeros((2, 3)), [0, 0], None),
+    (np.zeros((2, 3)), None, [False, False]),
+    (np.zeros((2, 3)), [1, 0], [False, True]),
+]
+
+
+@pytest.mark.parametrize(("y", "weights", "mask"), NOTHING, ids=["size", "weights", "mask", "both"])
+@pytest.mark.parametrize("reduction", ["mean", "mean_with_sample_weight"])
+def test_means_over_nothing(y: Any, weights: Any, mask: Any, reduction: str) -> None:
+    loss = mse.loss(reduction=reduction)
+
+    def call(**kwargs: Any) -> Any:
+        return loss(y, y, weights, mask=mask, **kwargs)
+
+    assert_same_bits(call(), np.float32(0))
+    assert_same_bits(call(empty="zero"), np.float32(0))
+    assert np.isnan(call(empty="nan"))
+    assert call(empty="nan").dtype == np.float32
+    with pytest.raises(ValueError, match=r"empty"):
+        call(empty="raise")
+    partial = loss.partial(y, y, weights, mask=mask)
+    assert partial.valid_count == 0
+    assert partial.result() == 0
+    assert np.isnan(partial.result(empty="nan"))
+    with pytest.raises(ValueError, match=r"empty"):
+        partial.result(empty="raise")
+
+
+@pytest.mark.parametrize("empty", ["zero", "nan", "raise"])
+def test_means_over_something_do_not_care(empty: str) -> None:
+    assert mse.loss()([[1.0], [2.0]], [[2.0], [2.0]], [1, 0], empty=empty) == 0.5
+
+
+@pytest.mark.parametrize("empty", ["none", None, 0, "Nan"])
+def test_unknown_empty(empty: Any) -> None:
+    with pytest.raises((ValueError, TypeError), match="empty"):
+        mse.loss()([[1.0]], [[2.0]], empty=empty)
+
+
+@every_loss
+def test_scalars_have_no_last_axis(variant: Variant) -> None:
+    """A mean over it is an error; a sum, as in Keras, is the value itself."""
+    if variant.case.row_finish == "mean":
+        with pytest.raises(ValueError, match="axis"):
+            variant.function(1.0, 0.5)
+    else:
+        assert variant.function(1.0, 0.5) == variant.function([1.0], [0.5])
+    assert variant.function(1.0, 0.5, axis=()) == variant.function([1.0], [0.5])
+    assert variant.function(1.0, 0.5, axis=None) == variant.function([1.0], [0.5])
+
+
+def test_scalar_results_are_numpy_scalars() -> None:
+    for result in (
+        mse.function([1.0, 2.0], [1.0, 3.0]),
+        mse.loss()([[1.0]], [[2.0]]),
+        mse.loss(reduction=None)([1.0], [2.0]),
+        mse.loss().partial([[1.0]], [[2.0]]).result(),
+    ):
+        assert type(result) is np.float32
+    assert type(mse.function([[1.0]], [[2.0]])) is np.ndarray
+
+
+@pytest.mark.parametrize(
+    ("x", "y"),
+    [((4,), (4, 1)), ((4, 1), (4,)), ((3, 4), (3, 4, 1)), ((3, 4, 1), (3, 4)), ((1,), ()),
+     ((), (1,)), ((1, 1), (1,)), ((2, 2, 1), (2, 2))],
+    ids=str,
+)
+@every_loss
+def test_rank_adjustment(variant: Variant, x: tuple[int, ...], y: tuple[int, ...]) -> None:
+    from spec.semantics import adjust_ranks
+
+    t, p = variant.draw(x)[0], variant.draw(y)[1]
+    tt, pp = adjust_ranks(t, p)
+    if not tt.shape and variant.case.row_finish == "mean":
+        with pytest.raises(ValueError, match="axis"):
+            variant.function(t, p)
+        assert variant.function(t, p, axis=()).shape == ()
+        return
+    assert_same_bits(variant.function(t, p), variant.function(tt, pp))
+    assert_same_bits(variant.loss()(t, p), variant.loss()(tt, pp))
+
+
+@pytest.mark.parametrize(
+    ("x", "y"),
+    [((4,), (4, 2)), ((4, 1), (4, 2)), ((1, 4), (4, 4)), ((3,), (4,)), ((2, 1, 1), (2,)),
+     ((3, 4), (3, 4, 2)), ((4,), (1, 4)), ((0,), (1,)), ((), (2,)), ((1, 2, 2), (2, 2))],
+    ids=str,
+)
+@every_loss
+def test_shapes_that_differ(variant: Variant, x: tuple[int, ...], y: tuple[int, ...]) -> None:
+    """No silent broadcasting: both shapes are shown."""
+    t, p = np.ones(x, np.float32), np.ones(y, np.float32)
+    for call in (variant.function, variant.loss()):
+        with pytest.raises(ValueError, match="must have the same shape") as caught:
+            call(t, p)
+        assert str(x) in str(caught.value)
+        assert str(y) in str(caught.value)
+
+
+def test_many_dimensions() -> None:
+    shape = (2,) * 12
+    t, p = mse.draw(shape)
+    assert_same_bits(
+        mse.function(t, p), mse.function(t.reshape(-1, 2), p.reshape(-1, 2)).reshape(shape[:-1])
+    )
+    ones = (1,) * 63
+    assert mse.function(np.ones((*ones, 2)), np.zeros((*ones, 2))).shape == ones
+
+
+def test_an_array_too_large_for_memory() -> None:
+    """A per-sample result of 2^50 numbers, from an array that takes one."""
+    big = np.broadcast_to(np.float32(1), (2**50, 2))
+    with pytest.raises(MemoryError):
+        simdloss.mean_squared_error(big, big)

@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The references are tested too: against Keras where Keras is right, and against known values."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pytest
+from spec.bound import elements, row
+from spec.numbers import BFLOAT16, FLOAT16, FLOAT32, FLOAT64
+from spec.semantics import Reduced, adjust_ranks
+from support.keras_calls import keras, reduce_with_keras
+from support.variants import Variant, every_reduction, every_variant
+
+
+@every_variant
+def test_definition_agrees_with_keras_on_everyday_values(variant: Variant) -> None:
+    t, p = variant.draw((20, 6))
+    setting = variant.case.setting(variant.options, "float32")
+    function = getattr(keras.losses, variant.case.function)
+    theirs = function(t, p, **variant.case.arguments(variant.options))
+    for y_true, y_pred, loss in zip(t, p, theirs, strict=True):
+        defined = row(variant.case, elements(variant.case, y_true, y_pred, setting))
+        assert float(defined.value) == pytest.approx(float(loss), rel=2e-5, abs=2e-6)
+
+
+@pytest.mark.parametrize(
+    ("x", "y"),
+    [((3,), (3, 1)), ((3, 1), (3,)), ((2, 3), (2, 3, 1)), ((2, 3, 1), (2, 3)), ((), (1,)),
+     ((1,), ()), ((3, 2), (3,)), ((3,), (3,)), ((2, 1, 1), (2,)), ((2, 3, 4), (2, 3))],
+    ids=str,
+)
+def test_rank_adjustment_is_that_of_keras(x: tuple[int, ...], y: tuple[int, ...]) -> None:
+    from keras.src.losses.loss import squeeze_or_expand_to_same_rank
+
+    ours = adjust_ranks(np.zeros(x), np.zeros(y))
+    theirs = squeeze_or_expand_to_same_rank(np.zeros(x), np.zeros(y))
+    assert [a.shape for a in ours] == [a.shape for a in theirs]
+
+
+SHAPES: list[tuple[tuple[int, ...], tuple[int, ...] | None, tuple[int, ...] | None]] = [
+    # losses, weights, mask
+    ((4,), None, None),
+    ((4,), (), None),
+    ((4,), (4,), None),
+    ((4,), (4, 1), None),
+    ((4,), (1,), None),
+    ((4,), None, (4,)),
+    ((4,), (4,), (4,)),
+    ((4,), (4,), (4, 1)),
+    ((4, 3), (4, 1), None),
+    ((4, 3), (3,), None),
+    ((4, 3), (4, 3), (4, 1)),
+    ((4, 3), (4, 3), (4, 3)),
+    ((4, 3), None, (4, 1)),
+    ((4, 1), (4,), None),
+    ((), (), None),
+    ((), (1,), None),
+    ((0,), None, None),
+    ((0, 2), None, None),
+    ((0, 2), (0, 2), (0, 2)),
+]
+
+
+@every_reduction
+@pytest.mark.parametrize(("losses", "weights", "mask"), SHAPES, ids=str)
+def test_reductions_agree_with_keras(
+    losses: tuple[int, ...],
+    weights: tuple[int, ...] | None,
+    mask: tuple[int, ...] | None,
+    reduction: str,
+) -> None:
+    rng = np.random.default_rng(7)
+    values = rng.random(losses)
+    w = None if weights is None else rng.integers(0, 4, weights).astype(float)
+    m = None if mask is None else rng.random(mask) < 0.7
+    ours = Reduced(values, w, m, reduction).rounded(FLOAT64)
+    theirs = reduce_with_keras(values, w, m, reduction)
+    assert ours.shape == np.shape(theirs)
+    np.testing.assert_allclose(ours, theirs, rtol=1e-6)
+
+
+def test_skipped_entries_are_not_multiplied() -> None:
+    losses = np.array([math.nan, 2.0, math.inf])
+    assert Reduced(losses, [0, 1, 0]).number() == Fraction(2, 3)
+    assert Reduced(losses, mask=[False, True, False]).number() == 2
+
+
+def test_weights_may_not_enlarge_the_loss() -> None:
+    with pytest.raises(ValueError, match="enlarge"):
+        Reduced(np.ones(2), np.ones((3, 2)))
+
+
+@pytest.mark.parametrize("fmt", [FLOAT16, BFLOAT16, FLOAT32, FLOAT64], ids=lambda f: f.name)
+def test_rounding(fmt: Any) -> None:
+    largest, tiny = fmt.largest, fmt.ulp(Fraction(0))
+    assert fmt.round(largest) == float(largest)
+    half = fmt.ulp(largest) / 2
+    assert math.isinf(fmt.round(largest + half))
+    assert fmt.round(largest + half - tiny * half) == float(largest)
+    assert fmt.round(tiny / 2) == 0.0
+    assert fmt.round(tiny * Fraction(3, 2)) == float(2 * tiny)
+    assert fmt.round(1 + fmt.unit) == 1.0
+    assert fmt.round(1 + 3 * fmt.unit) == float(1 + 4 * fmt.unit)
+    assert fmt.round(-1 - 3 * fmt.unit) == -float(1 + 4 * fmt.unit)
+
+
+@pytest.mark.parametrize(
+    ("fmt", "dtype"), [(FLOAT16, np.float16), (FLOAT32, np.float32)], ids=lambda f: str(f)
+)
+def test_rounding_agrees_with_numpy(fmt: Any, dtype: Any) -> None:
+    rng = np.random.default_rng(1)
+    x = rng.standard_normal(500) * np.exp2(rng.uniform(-30, 20, 500))
+    with np.errstate(over="ignore"):
+        expected = x.astype(dtype).astype(np.float64)
+    np.testing.assert_array_equal([fmt.round(Fraction(v)) for v in x.tolist()], expected)

@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Largest errors of every loss, as multiples of what the accuracy contract allows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from operator import attrgetter
+
+import numpy as np
+from spec.numbers import FORMATS
+from spec.semantics import Reduced
+from support.accuracy import Indices, Measurement, Pool, choose, measure, pool
+from support.variants import VARIANTS, Variant
+
+import simdloss
+
+from .page import origin, table
+from .search import worst_pairs
+
+LENGTHS = (1, 10, 1000, 1_000_000)
+LANES = {"float32": 32, "float64": 16}  # elements this far apart are added up by one another
+
+INTRODUCTION = """\
+## Errors per sample
+
+The largest |error| found, as a multiple of the bound k u A + ulp / 2: A is the sum of the absolute
+terms of the loss, u = 2^-24 (float32) or 2^-53 (float64), and k = 4, or 4 + gamma |ln(1 - p_t)| for
+the focal losses. Exact values are mpmath's, to 240 bits. Below the smallest normal number the bound
+is that of the smallest normal number, and an exp that is smaller may be 0. Rows of one element
+are searched: {tried} pairs a loss and type, the worst then varied. Longer rows are made of random
+pairs, and of the worst pairs in the same lane. The last column is the distance of a mean over
+samples from the exact mean of our own per-sample losses, in units in the last place; the contract
+is 0.51.
+"""
+
+
+@dataclass
+class Figures:
+    """What is known of one variant in one dtype."""
+
+    variant: Variant
+    dtype: str
+    isa: str
+    worst: dict[int, Measurement]
+    mean_ulps: float
+
+    @property
+    def kept(self) -> bool:
+        return all(m.error <= 1 for m in self.worst.values()) and self.mean_ulps <= 0.51
+
+
+def figures(variant: Variant, dtype: str, isa: str, quick: bool) -> Figures:
+    pairs = 60 if quick else 1500
+    with simdloss.using_isa(isa):
+        searched = worst_pairs(variant, dtype, 2_000 if quick else 300_000)
+        pools = [pool(variant, dtype, regime, pairs) for regime in variant.case.regimes]
+        worst = {
+            n: max(_measurements(searched, pools, n, quick), key=attrgetter("error"))
+            for n in LENGTHS
+        }
+        return Figures(variant, dtype, isa, worst, mean_error(variant, dtype, quick))
+
+
+def _measurements(
+    searched: Pool, pools: list[Pool], n_cols: int, quick: bool
+) -> Iterator[Measurement]:
+    rows = {1: 0, 10: 400, 1000: 40, 1_000_000: 1}[n_cols]
+    for source in pools:
+        chosen = choose(source, min(rows, 5) if quick else rows, n_cols)
+        yield from measure(source, chosen)
+    yield from measure(searched, _aligned(searched, rows, n_cols))
+
+
+def _aligned(source: Pool, n_rows: int, n_cols: int) -> Indices:
+    """Rows whose lanes all hold the same few pairs, one after another."""
+    if n_cols == 1:
+        return choose(source, 0, 1)
+    lanes = LANES[source.dtype]
+    rng = source.variant.rng("aligned", source.dtype, n_cols)
+    columns = np.arange(n_cols) // lanes % 8
+    return rng.integers(0, len(source.exact), (n_rows, 8))[:, columns]
+
+
+def mean_error(variant: Variant, dtype: str, quick: bool) -> float:
+    """Distance of means from the exact ones, in units in the last place."""
+    fmt, worst = FORMATS[dtype], 0.0
+    for regime in variant.case.regimes:
+        for n in (7, 1000) if quick else (7, 1000, 30_000):
+            t, p = variant.draw((n, 3), dtype, regime, salt=2)
+            samples = variant.samples(t, p, dtype)
+            finite = np.isfinite(samples)
+            if not finite.any():
+                continue
+            exact = Reduced(samples[finite]).number()
+            mean = variant.loss(dtype=dtype)(t[finite], p[finite])
+            worst = max(worst, float(abs(Fraction(float(mean)) - exact) / fmt.ulp(exact)))
+    return worst
+
+
+def report(quick: bool) -> tuple[str, bool]:
+    """The page, and whether the contract is kept."""
+    isas = [i for i in simdloss.available_isas() if i != "scalar"]
+    isas = [isas[0], *(i for i in isas if i == "baseline")]
+    found = [
+        figures(variant, dtype, isa, quick)
+        for isa in isas
+        for variant in VARIANTS
+        for dtype in ("float32", "float64")
+    ]
+    parts = [INTRODUCTION.format(tried="2,000" if quick else "about 10^6"),
+             origin("python -m tests.report accuracy")]
+    for isa in isas:
+        title = "no fused multiply-add" if isa == "baseline" else "and all others with the same bits"
+        parts.append(f"### {isa} ({title})")
+        parts.append(_table([f for f in found if f.isa == isa]))
+    parts.append("### The worst inputs found\n")
+    parts.append(_worst_inputs(found))
+    kept = all(f.kept for f in found)
+    parts.append(f"Largest multiple of the bound: {max(_errors(found)):.3f}. "
+                 f"The contract is {'kept' if kept else 'BROKEN'}.")
+    return "\n\n".join(parts), kept
+
+
+def _errors(found: list[Figures]) -> Iterator[float]:
+    for f in found:
+        yield from (m.error for m in f.worst.values())
+
+
+def _table(found: list[Figures]) -> str:
+    head = ["loss", "type", *(f"{n:,} in a row" for n in LENGTHS), "mean, ulp"]
+    return table(head, (
+        [f"`{f.variant}`", f.dtype, *(f"{f.worst[n].error:.3f}" for n in LENGTHS),
+         f"{f.mean_ulps:.3f}"]
+        for f in found
+    ))
+
+
+def _worst_inputs(found: list[Figures]) -> str:
+    """Per loss and type, the single pair with the largest error."""
+    head = ["loss", "type", "set", "y_true", "y_pred", "computed", "exact", "of the bound"]
+
+    def line(f: Figures) -> list[str]:
+        m = f.worst[1]
+        i = m.chosen[0]
+        return [f"`{f.variant}`", f.dtype, f.isa, repr(m.pool.t[i].item()),
+                repr(m.pool.p[i].item()), repr(m.computed), repr(m.exact), f"{m.error:.3f}"]
+
+    return table(head, map(line, found))

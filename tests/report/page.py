@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Markdown: tables, the origin of figures, and generated sections of pages."""
+
+from __future__ import annotations
+
+import datetime
+import platform
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+import simdloss
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
+
+
+def origin(command: str) -> str:
+    """Machine, date and command."""
+    return (
+        f"Made by `{command}` on {datetime.date.today()}: simdloss {simdloss.__version__}, "
+        f"instruction sets {', '.join(simdloss.available_isas())} on {_processor()}, "
+        f"Python {platform.python_version()}, NumPy {np.__version__}."
+    )
+
+
+def replace_section(path: Path, name: str, text: str) -> None:
+    """Puts text between the marks of a section; makes page and marks if there are none."""
+    begin, end = f"<!-- begin generated: {name} -->", f"<!-- end generated: {name} -->"
+    section = f"{begin}\n{text.strip()}\n{end}"
+    page = path.read_text(encoding="utf-8") if path.exists() else f"{begin}\n{end}\n"
+    before, found, rest = page.partition(begin)
+    if found:
+        page = before + section + rest.partition(end)[2]
+    else:
+        page = f"{page.rstrip()}\n\n{section}\n"
+    path.write_text(page, encoding="utf-8")
+
+
+def _processor() -> str:
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.machine()

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Looks for the inputs with the largest errors.
+
+Millions of pairs are judged in np.longdouble; the worst are varied, and the worst of those are
+measured exactly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+from spec.arithmetic import VECTORIZED
+from spec.case import Setting
+from spec.domain import FloatArray, step
+from spec.numbers import FORMATS
+from support.accuracy import Pool, make_pool
+from support.variants import Variant
+
+ROUNDS = 6
+KEPT = 40
+
+
+def worst_pairs(variant: Variant, dtype: str, n: int) -> Pool:
+    """The pairs with the largest errors, among n random ones of each regime and their relatives."""
+    setting = variant.case.setting(variant.options, dtype, m=VECTORIZED)
+    found = [
+        _keep_worst(variant, setting, *variant.draw((n,), dtype, regime, salt=1))
+        for regime in variant.case.regimes
+    ]
+    t, p = _joined(found)
+    rng = variant.rng("search", dtype)
+    for _ in range(ROUNDS):
+        relatives = list(_relatives(variant, t, p, max(1, n // (20 * KEPT)), rng))
+        t, p = _keep_worst(variant, setting, *_joined([(t, p), *relatives]))
+    return make_pool(variant, dtype, "search", t, p)
+
+
+def _joined(pairs: list[tuple[FloatArray, FloatArray]]) -> tuple[FloatArray, FloatArray]:
+    return np.concatenate([t for t, _ in pairs]), np.concatenate([p for _, p in pairs])
+
+
+def _relatives(
+    variant: Variant, t: FloatArray, p: FloatArray, times: int, rng: np.random.Generator
+) -> Iterator[tuple[FloatArray, FloatArray]]:
+    """The same pairs moved a little, by few or by many units in the last place."""
+    case, digits = variant.case, np.finfo(t.dtype).nmant
+    for _ in range(times):
+        with np.errstate(over="ignore"):
+            relative = np.exp2(rng.uniform(-digits, -1, t.size)) * rng.choice([-1, 1], t.size)
+            yield t, case.y_pred.clip((p * (1 + relative)).astype(p.dtype))
+            yield t, case.y_pred.clip(step(p, rng.integers(-40, 41, p.size)))
+            if not case.y_true.choices:
+                yield case.y_true.clip(step(t, rng.integers(-40, 41, t.size))), p
+
+
+def _keep_worst(
+    variant: Variant, setting: Setting, t: FloatArray, p: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    errors = estimated_errors(variant, setting, t, p)
+    _, first = np.unique(np.stack([t, p]), axis=1, return_index=True)
+    order = first[np.argsort(errors[first])][-KEPT:]
+    return t[order], p[order]
+
+
+def estimated_errors(
+    variant: Variant, setting: Setting, t: FloatArray, p: FloatArray
+) -> npt.NDArray[np.longdouble]:
+    """|error| as a multiple of k u A + ulp / 2, to about three digits."""
+    case, m, fmt = variant.case, VECTORIZED, FORMATS[str(t.dtype)]
+    labels = {"labels": "signed"} if case.converts_binary_labels else {}
+    computed = variant.samples(t[:, None], p[:, None], fmt.name, **labels)
+    with np.errstate(all="ignore"):
+        tt, pp = m.real(t), m.real(p)
+        value = case.value(m, tt, pp, setting)
+        terms = np.abs(value) if case.terms is None else case.terms(m, tt, pp, setting)
+        bound = np.where(terms == 0, 0, terms * case.factor(m, tt, pp, setting))
+        floor = float(fmt.smallest_normal)
+        half_ulp = np.spacing(np.abs(computed)) / 2
+        allowed = float(fmt.unit) * (bound + 4 * floor) + half_ulp + floor * case.exp_flushes
+        errors: npt.NDArray[np.longdouble] = np.abs(computed - value) / allowed
+    errors[~np.isfinite(errors)] = 0  # beyond the largest number: for the exact measurement
+    return errors

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Losses of real-valued predictions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .arithmetic import Arithmetic, maximum, times
+from .case import Case, Parameter, Setting
+from .domain import COUNT, REAL
+
+
+def squared_error(m: Arithmetic, t: Any, p: Any, s: Setting) -> Any:
+    return (p - t) * (p - t)
+
+
+def absolute_error(m: Arithmetic, t: Any, p: Any, s: Setting) -> Any:
+    return m.abs(p - t)
+
+
+def percentage_error(m: Arithmetic, t: Any, p: Any, s: Setting) -> Any:
+    return 100 * m.abs(t - p) / maximum(m, m.abs(t), s.epsilon)
+
+
+def squared_logarithmic_error(m: Arithmetic, t: Any, p: Any, s: Setting) -> Any:
+    p, t = maximum(m, p, s.epsilon), maximum(m, t, s.epsilon)
+    low, high = m.where(p < t, p, t), m.where(p < t, t, p)
+    difference = m.log1p((high - low) / (1 + low))  # |ln(1 + p) - ln(1 + t)|
+    return difference * difference
+
+
+def huber(m: Arithmetic, t: Any, p: Any, s: Setting) -> Any:
+    d = m.abs(p - t)
+    return m.where(d <= s.delta, d * d / 2, s.delta * (d - s.delta / 2))
+
+
+def log_cosh(m: Arithmetic, t: Any, p: Any, s: Setting) -> Any:
+    x = m.abs(p - t)
+    half = m.sinh(m.where(x < 1, x, m.real(0)) / 2)  # cosh x - 1 = 2 sinh^2(x / 2)
+    return m.where(x < 1, m.log1p(2 * half * half), x + m.log1p(m.exp(-2 * x)) - m.log(m.real(2)))
+
+
+def poisson(m: Arithmetic, t: Any, p: Any, s: Setting) -> Any:
+    return p - times(m, t, m.log(p + s.epsilon))
+
+
+def poisson_terms(m: Arithmetic, t: Any, p: Any, s: Setting) -> Any:
+    return m.abs(p) + m.abs(times(m, t, m.log(p + s.epsilon)))
+
+
+CASES = (
+    Case(
+        "mean_squared_error", "mean_squared_error", "MeanSquaredError",
+        value=squared_error, y_true=REAL, y_pred=REAL, related=True,
+    ),
+    Case(
+        "mean_absolute_error", "mean_absolute_error", "MeanAbsoluteError",
+        value=absolute_error, y_true=REAL, y_pred=REAL, related=True,
+    ),
+    Case(
+        "mean_absolute_percentage_error", "mean_absolute_percentage_error",
+        "MeanAbsolutePercentageError",
+        value=percentage_error, y_true=REAL.visiting(1e-7, -1e-7), y_pred=REAL, related=True,
+    ),
+    Case(
+        "mean_squared_logarithmic_error", "mean_squared_logarithmic_error",
+        "MeanSquaredLogarithmicError",
+        value=squared_logarithmic_error, y_true=COUNT, y_pred=COUNT, related=True,
+    ),
+    Case(
+        "huber", "huber", "Huber",
+        value=huber, y_true=REAL, y_pred=REAL, related=True, default_name="huber_loss",
+        parameters=(Parameter("delta", 1.0, low=0.0, low_open=True),),
+        options=({}, {"delta": 0.5}, {"delta": 1e3}),
+    ),
+    Case(
+        "log_cosh", "log_cosh", "LogCosh",
+        value=log_cosh, y_true=REAL, y_pred=REAL, related=True,
+    ),
+    Case(
+        "poisson", "poisson", "Poisson",
+        value=poisson, terms=poisson_terms, y_true=COUNT, y_pred=COUNT, related=True,
+    ),
+)

@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Keras on its NumPy backend, without its floating point warnings."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from typing import Any
+
+import numpy as np
+
+os.environ["KERAS_BACKEND"] = "numpy"
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    import keras
+    from keras.src.backend import set_keras_mask
+    from keras.src.losses.loss import reduce_weighted_values
+
+__all__ = ["call_keras_class", "call_keras_function", "keras", "reduce_with_keras"]
+
+
+def reduce_with_keras(values: Any, weights: Any, mask: Any, reduction: str | None) -> Any:
+    """Keras's reduction in float64."""
+    with np.errstate(all="ignore"):
+        return reduce_weighted_values(
+            np.array(values), _copy(weights), _copy(mask), reduction, dtype="float64"
+        )
+
+
+def call_keras_function(name: str, y_true: Any, y_pred: Any, **options: Any) -> Any:
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return np.asarray(getattr(keras.losses, name)(y_true, y_pred, **options))
+
+
+def call_keras_class(
+    name: str, y_true: Any, y_pred: Any, weights: Any, mask: Any, **options: Any
+) -> Any:
+    y_pred = np.array(y_pred)
+    if mask is not None:
+        set_keras_mask(y_pred, np.asarray(mask))
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        loss = getattr(keras.losses, name)(**options)
+        return np.asarray(loss(y_true, y_pred, sample_weight=_copy(weights)))
+
+
+def _copy(x: Any) -> Any:
+    return None if x is None else np.array(x)  # Keras writes to the weights it is given

@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Formatters, linters and type checkers, none of which changes a file.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. .ci/setup.sh
+
+make_venv build/venv
+need clang-format-14 clang-format-14 clang-tidy-14 clang-tidy-14 clang++-14 clang-14 \
+  /usr/include/doctest/doctest.h doctest-dev
+python -m pip install -q cmake ninja mypy ruff pytest numpy hypothesis rich
+
+stage clang-format
+git ls-files '*.hpp' '*.cpp' | xargs clang-format-14 --dry-run -Werror
+
+stage ruff
+ruff check .
+ruff format --check .
+
+stage mypy
+mypy
+
+# With the flags of a build by Clang, which is what clang-tidy understands.
+stage clang-tidy
+cmake --preset clang >/dev/null
+git ls-files 'cpp/src/*.cpp' | grep -v -e isa/neon |
+  xargs -P 2 -n 1 clang-tidy-14 -p build/clang --quiet --warnings-as-errors='*'

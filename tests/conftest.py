@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 os.environ["KERAS_BACKEND"] = "numpy"
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # more threads than cores must not spin
 
 settings.register_profile(
     "ci", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]

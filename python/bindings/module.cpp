@@ -3,6 +3,9 @@
 // The extension module simdloss._core: generic, it names no loss.
 
 #define SIMDLOSS_DEFINES_NUMPY_API
+#include <exception>
+#include <utility>
+
 #include "bindings.hpp"
 #include "numpy_view.hpp"
 #include "simdloss/runtime.hpp"
@@ -66,7 +69,7 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used(),
   if (_import_array() < 0) throw py::error_already_set();
   py::register_local_exception_translator([](std::exception_ptr pointer) {
     try {
-      if (pointer) std::rethrow_exception(pointer);
+      if (pointer) std::rethrow_exception(std::move(pointer));
     } catch (const Error& error) {
       set_python_error(error);
     }

@@ -100,7 +100,7 @@ void add_runtime(py::module_& m) {
   });
   m.def("active_isa", [] { return isa_name(active_isa()); });
   m.def(
-      "force_isa", [](std::optional<std::string> name) { force_isa(name.value_or("")); },
+      "force_isa", [](const std::optional<std::string>& name) { force_isa(name.value_or("")); },
       py::arg("name"));
   m.def("get_num_threads", [] { return threads() > 0 ? threads() : num_threads(); });
   m.def(

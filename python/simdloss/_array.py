@@ -273,10 +273,13 @@ def _from_dlpack(value: Any) -> NDArray:
 def _readable(array: NDArray, argument: str) -> NDArray:
     """`array` in native byte order; TypeError for dtypes that have no place in a loss."""
     dtype = array.dtype
-    if dtype.kind in "biu" or (dtype.kind == "f" and dtype.itemsize in (2, 4, 8)):
+    if (
+        dtype.kind in "biu"
+        or (dtype.kind == "f" and dtype.itemsize in (2, 4, 8))
+        or dtype.name == "bfloat16"
+        or (dtype == _TAGGED_BFLOAT16 and dtype.metadata)
+    ):
         return array if dtype.isnative else array.astype(dtype.newbyteorder("="))
-    if (dtype == _TAGGED_BFLOAT16 and dtype.metadata) or dtype.name == "bfloat16":
-        return array
     fix = _FIXES.get(dtype.kind, "convert it with .astype('float32')")
     if dtype.kind == "V" and dtype.names is None:
         fix = "convert it with .astype('float32')"

@@ -5,174 +5,21 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <cstring>
 #include <limits>
 #include <string>
-#include <type_traits>
 #include <vector>
 
-#include "math_ops.hpp"
+#include "math_isas.hpp"
 #include "math_oracle.hpp"
+#include "math_sweep.hpp"
 #include "simdloss/runtime.hpp"
 
 namespace simdloss::test {
 namespace {
-
-template <class T>
-using Word = typename BitsOf<T>::type;
-
-template <class T>
-Word<T> word_of(T x) {
-  Word<T> word;
-  std::memcpy(&word, &x, sizeof x);
-  return word;
-}
-template <class T>
-T value_of(Word<T> word) {
-  T x;
-  std::memcpy(&x, &word, sizeof x);
-  return x;
-}
-
-struct IsaUnderTest {
-  Isa isa;
-  MathFunctionsOfIsa functions;
-
-  template <class T>
-  const MathFunctions<T>& of() const {
-    if constexpr (std::is_same_v<T, float>) {
-      return functions.for_float;
-    } else {
-      return functions.for_double;
-    }
-  }
-};
-
-// The reference first.
-std::vector<IsaUnderTest> isas_under_test() {
-  std::vector<IsaUnderTest> result = {{Isa::kScalar, math_functions_scalar()}};
-  for (const Isa isa : available_isas()) {
-    switch (isa) {
-      case Isa::kScalar:
-        break;
-#if defined(SIMDLOSS_HAVE_BASELINE)
-      case Isa::kBaseline:
-        result.push_back({isa, math_functions_baseline()});
-        break;
-#endif
-#if defined(SIMDLOSS_HAVE_AVX2)
-      case Isa::kAvx2:
-        result.push_back({isa, math_functions_avx2()});
-        break;
-#endif
-#if defined(SIMDLOSS_HAVE_AVX512)
-      case Isa::kAvx512:
-        result.push_back({isa, math_functions_avx512()});
-        break;
-#endif
-#if defined(SIMDLOSS_HAVE_NEON)
-      case Isa::kNeon:
-        result.push_back({isa, math_functions_neon()});
-        break;
-#endif
-      default:
-        FAIL("available_isas() names an ISA that this test was not built for: ", isa_name(isa));
-    }
-  }
-  return result;
-}
-
-// splitmix64: the same numbers everywhere.
-class Random {
- public:
-  std::uint64_t bits() {
-    std::uint64_t z = (state_ += 0x9e3779b97f4a7c15U);
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9U;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebU;
-    return z ^ (z >> 31);
-  }
-  // In [-1, 1), with 53 digits.
-  double symmetric() { return std::ldexp(static_cast<double>(bits() >> 11), -52) - 1; }
-
- private:
-  std::uint64_t state_ = 1;
-};
-
-// x and the `count` numbers on either side of it.
-template <class T>
-void add_neighbours(T x, int count, std::vector<T>& points) {
-  const auto word = static_cast<Word<T>>(word_of(x) - static_cast<Word<T>>(count));
-  for (int i = 0; i <= 2 * count; ++i) {
-    points.push_back(value_of<T>(static_cast<Word<T>>(word + static_cast<Word<T>>(i))));
-  }
-}
-
-// Some four million numbers: bit patterns all over the type (every exponent, NaN), numbers of
-// ordinary size more densely, and the surroundings of every place where a reduction changes.
-template <class T>
-std::vector<T> sweep() {
-  using Limits = std::numeric_limits<T>;
-  Random random;
-  std::vector<T> points;
-  constexpr int log2_patterns = 21;
-  constexpr int low_bits = 8 * static_cast<int>(sizeof(T)) - log2_patterns;
-  for (std::uint64_t i = 0; i < (1U << log2_patterns); ++i) {
-    const std::uint64_t low = random.bits() & ((std::uint64_t{1} << low_bits) - 1);
-    points.push_back(value_of<T>(static_cast<Word<T>>((i << low_bits) | low)));
-  }
-  for (const double scale : {1.0, 4.0, 128.0, 800.0}) {
-    for (int i = 0; i < (1 << 19); ++i)
-      points.push_back(static_cast<T>(scale * random.symmetric()));
-  }
-  for (int k = -1080; k <= 1080; ++k) {
-    // exp's k changes at odd multiples of ln(2) / 2; log_cosh takes exp(-2 |x|).
-    add_neighbours(static_cast<T>((k + 0.5) * 0.6931471805599453), 8, points);
-    add_neighbours(static_cast<T>((k + 0.5) * 0.6931471805599453 / 2), 8, points);
-  }
-  for (int e = Limits::min_exponent; e < Limits::max_exponent; ++e) {
-    for (const double mantissa : {0.5, 0.75}) {
-      const T x = std::ldexp(static_cast<T>(mantissa), e);
-      add_neighbours(x, 8, points);
-      add_neighbours(x - 1, 8, points);
-    }
-  }
-  const T log_min = static_cast<T>((Limits::min_exponent - 1) * 0.6931471805599453);
-  const T log_max = static_cast<T>(Limits::max_exponent * 0.6931471805599453);
-  for (const T x : {T(1), log_min, log_max, log_min / 2, log_max / 2}) {
-    add_neighbours(x, 64, points);
-    add_neighbours(-x, 64, points);
-  }
-  for (const T x : {T(0), Limits::denorm_min(), Limits::min(), Limits::max(), Limits::infinity(),
-                    Limits::quiet_NaN()}) {
-    points.push_back(x);
-    points.push_back(-x);
-  }
-  while (points.size() % 16 != 0) points.push_back(T(0));
-  return points;
-}
-
-template <class T>
-constexpr const char* kTypeName = sizeof(T) == 4 ? "float" : "double";
-
-// The largest error, and where.
-template <class T>
-struct Worst {
-  double ulp = 0;
-  T x = 0;
-
-  void add(double error, T input) {
-    if (!(error <= ulp)) {
-      ulp = error;
-      x = input;
-    }
-  }
-  void print(const char* isa, const char* function) const {
-    std::printf("%-9s %-7s %-24s worst %.4f ULP at %.17g\n", isa, kTypeName<T>, function, ulp,
-                static_cast<double>(x));
-  }
-};
 
 template <class T>
 void check_errors() {
@@ -181,12 +28,12 @@ void check_errors() {
   const auto n = static_cast<std::int64_t>(points.size());
   std::vector<T> results(points.size());
   std::vector<Wider<T>> exact(points.size());
-  const std::vector<IsaUnderTest> isas = isas_under_test();
+  const std::vector<MathOfIsa> isas = math_isas();
   for (int f = 0; f < MathFunctions<T>::kCount; ++f) {
     const Expectation<T>& expected = expectations<T>()[f];
     std::size_t n_in_domain = 0;
     for (std::size_t i = 0; i < points.size(); ++i) exact[i] = expected.value(points[i]);
-    for (const IsaUnderTest& isa : isas) {
+    for (const MathOfIsa& isa : isas) {
       // One with fused multiply-add is enough: another test compares their bits.
       if (isa.isa != Isa::kScalar && isa.isa != Isa::kBaseline) continue;
       const UnaryFunction<T>& function = isa.of<T>().unary[f];
@@ -215,35 +62,6 @@ template <class T>
 Word<T> canonical(T x) {
   return word_of(std::isnan(x) ? std::numeric_limits<T>::quiet_NaN() : x);
 }
-
-// Bases for pow with their rests of up to an ULP: all magnitudes, and near 1.
-template <class T>
-struct Bases {
-  std::vector<T> x, rest;
-
-  explicit Bases(int n) {
-    using Limits = std::numeric_limits<T>;
-    Random random;
-    for (int i = 0; i < n; ++i) {
-      T base = static_cast<T>(1 + random.symmetric());
-      if (i % 4 == 1) base = value_of<T>(static_cast<Word<T>>(random.bits() << 1) >> 1);
-      if (i % 4 == 2) base = static_cast<T>(1 + std::ldexp(random.symmetric(), -(i / 4) % 60));
-      const T tail = static_cast<T>(random.symmetric()) * base * Limits::epsilon();
-      x.push_back(base);
-      rest.push_back(std::isfinite(base) ? tail : T(0));
-    }
-    for (const T base : {T(0), T(1), Limits::min(), Limits::denorm_min(), Limits::max(),
-                         Limits::infinity(), Limits::quiet_NaN(), T(-1)}) {
-      x.push_back(base);
-      rest.push_back(T(0));
-    }
-    while (x.size() % 16 != 0) {
-      x.push_back(T(0.5));
-      rest.push_back(T(0));
-    }
-  }
-  std::int64_t size() const { return static_cast<std::int64_t>(x.size()); }
-};
 
 constexpr double kPowers[] = {0, 0.25, 0.5, 1, 1.5, 2, 2.5, 3, 5, 7.3, 64};
 constexpr int kIntegerPowers[] = {0, 1, 2, 3, 5, 8, 13, 63, 64};
@@ -294,13 +112,13 @@ std::uint64_t checksum(const std::vector<Word<T>>& words) {
 
 template <class T>
 void check_bits(std::uint64_t expected_checksum) {
-  const std::vector<IsaUnderTest> isas = isas_under_test();
+  const std::vector<MathOfIsa> isas = math_isas();
   const std::vector<Word<T>> reference = all_results<T>(isas[0].of<T>());
   const std::uint64_t sum = checksum<T>(reference);
   std::printf("%s: checksum of %zu results: 0x%016llx\n", kTypeName<T>, reference.size(),
               static_cast<unsigned long long>(sum));
   CHECK(sum == expected_checksum);
-  for (const IsaUnderTest& isa : isas) {
+  for (const MathOfIsa& isa : isas) {
     if (isa.isa == Isa::kScalar || isa.isa == Isa::kBaseline) continue;
     CHECK_MESSAGE(all_results<T>(isa.of<T>()) == reference, isa_name(isa.isa));
   }
@@ -317,13 +135,12 @@ void check_pow() {
   using Limits = std::numeric_limits<T>;
   const Bases<T> bases(200000);
   std::vector<T> results(bases.x.size());
-  for (const IsaUnderTest& isa : isas_under_test()) {
+  for (const MathOfIsa& isa : math_isas()) {
     if (isa.isa != Isa::kScalar && isa.isa != Isa::kBaseline) continue;
-    const MathFunctions<T>& functions = isa.of<T>();
-    Worst<T> worst, worst_excess;
+    Worst<T> worst;
     for (const double power : kPowers) {
       const T y = static_cast<T>(power);
-      functions.pow(bases.x.data(), bases.rest.data(), y, bases.size(), results.data());
+      isa.of<T>().pow(bases.x.data(), bases.rest.data(), y, bases.size(), results.data());
       for (std::size_t i = 0; i < bases.x.size(); ++i) {
         if (!(bases.x[i] > 0)) continue;
         const W base = W(bases.x[i]) + W(bases.rest[i]);
@@ -331,18 +148,232 @@ void check_pow() {
         // Near the ends, the result may already count as out of range.
         if (exact < W(Limits::min()) * W(1.00001) && results[i] == 0) continue;
         if (exact > W(Limits::max()) * W(0.99999) && std::isinf(results[i])) continue;
-        const double error = ulp_error<T>(results[i], exact);
-        const double size = static_cast<double>(std::fabs(y * std::log(base)));
-        worst.add(error, bases.x[i]);
-        worst_excess.add((error - 0.85) / (size + 1e-9), bases.x[i]);
+        const double log_size = static_cast<double>(std::fabs(y * std::log(base)));
+        worst.add(ulp_error<T>(results[i], exact) - kPowUlpPerLog * log_size, bases.x[i]);
       }
     }
-    worst.print(isa_name(isa.isa), "pow");
-    worst_excess.print(isa_name(isa.isa), "pow excess");
+    worst.print(isa_name(isa.isa), "pow - 0.35 |y ln x|");
+    CHECK(worst.ulp <= kPowUlp);
   }
 }
-TEST_CASE("pow: float") { check_pow<float>(); }
-TEST_CASE("pow: double") { check_pow<double>(); }
+TEST_CASE("pow is within its bound: float") { check_pow<float>(); }
+TEST_CASE("pow is within its bound: double") { check_pow<double>(); }
+
+template <class T>
+void check_pow_int() {
+  REQUIRE(kHasWider<T>);
+  using W = Wider<T>;
+  using Limits = std::numeric_limits<T>;
+  const Bases<T> bases(200000);
+  std::vector<T> results(bases.x.size());
+  for (const MathOfIsa& isa : math_isas()) {
+    if (isa.isa != Isa::kScalar && isa.isa != Isa::kBaseline) continue;
+    Worst<T> worst, worst_with_rest;
+    for (const int k : kIntegerPowers) {
+      const auto in_range = [](W exact) {
+        // Rests and squares on the way lose digits to underflow below.
+        return exact == 0 ||
+               (exact > W(Limits::min()) / W(Limits::epsilon()) && exact < W(Limits::max()) / 2);
+      };
+      isa.of<T>().pow_int(bases.x.data(), k, bases.size(), results.data());
+      for (std::size_t i = 0; i < bases.x.size(); ++i) {
+        const W exact = std::pow(W(bases.x[i]), W(k));
+        // k - 1 roundings to a relative 2^-24 (2^-53), which is at most an ULP each.
+        if (in_range(exact)) {
+          worst.add(ulp_error<T>(results[i], exact) / std::max(k - 1, 1), bases.x[i]);
+        }
+      }
+      isa.of<T>().pow_int_with_rest(bases.x.data(), bases.rest.data(), k, bases.size(),
+                                    results.data());
+      for (std::size_t i = 0; i < bases.x.size(); ++i) {
+        const W exact = std::pow(W(bases.x[i]) + W(bases.rest[i]), W(k));
+        if (in_range(exact)) worst_with_rest.add(ulp_error<T>(results[i], exact), bases.x[i]);
+      }
+    }
+    worst.print(isa_name(isa.isa), "pow_int / (n - 1)");
+    CHECK(worst.ulp <= 1);
+    worst_with_rest.print(isa_name(isa.isa), "pow_int with a rest");
+    CHECK(worst_with_rest.ulp <= kPowIntWithRestUlp);
+  }
+}
+TEST_CASE("pow_int is within its bounds: float") { check_pow_int<float>(); }
+TEST_CASE("pow_int is within its bounds: double") { check_pow_int<double>(); }
+
+// The values and rests of sigmoid_pair together have the error of e = e^-|x| only, which is
+// kExpRelative u, in the share that e has in them.
+template <class T>
+void check_sigmoid_rests() {
+  REQUIRE(kHasWider<T>);
+  using W = Wider<T>;
+  const W u = W(std::numeric_limits<T>::epsilon()) / 2;
+  const std::vector<T> points = sweep<T>();
+  const std::size_t n = points.size();
+  std::vector<T> results(4 * n);
+  for (const MathOfIsa& isa : math_isas()) {
+    if (isa.isa != Isa::kScalar && isa.isa != Isa::kBaseline) continue;
+    isa.of<T>().sigmoid_pair(points.data(), static_cast<std::int64_t>(n), results.data());
+    Worst<T> worst;
+    for (std::size_t i = 0; i < n; ++i) {
+      const W x = points[i];
+      // Rests of numbers this small are subnormal.
+      if (!(std::fabs(x) < (sizeof(T) == 4 ? 70 : 670))) continue;
+      const W e = std::exp(-std::fabs(x));
+      const W larger = 1 / (1 + e);
+      const W smaller = e / (1 + e);
+      const W value = W(results[i]) + W(results[n + i]);
+      const W complement = W(results[2 * n + i]) + W(results[3 * n + i]);
+      const W error_of_larger = std::fabs((x > 0 ? value : complement) / larger - 1);
+      const W error_of_smaller = std::fabs((x > 0 ? complement : value) / smaller - 1);
+      worst.add(static_cast<double>(error_of_larger / u / (smaller + W(0.01))), points[i]);
+      worst.add(static_cast<double>(error_of_smaller / u / (larger + W(0.01))), points[i]);
+    }
+    worst.print(isa_name(isa.isa), "sigmoid_pair's e, in u");
+    CHECK(worst.ulp <= (isa.isa == Isa::kBaseline ? 1.8 : kExpRelative));
+  }
+}
+TEST_CASE("the rests of sigmoid_pair: float") { check_sigmoid_rests<float>(); }
+TEST_CASE("the rests of sigmoid_pair: double") { check_sigmoid_rests<double>(); }
+
+template <class T>
+T value_at(const MathFunctions<T>& functions, const char* name, T x) {
+  for (const UnaryFunction<T>& function : functions.unary) {
+    if (std::strcmp(function.name, name) != 0) continue;
+    const std::vector<T> inputs(16, x);
+    std::vector<T> results(16);
+    function.run(inputs.data(), 16, results.data());
+    return results[0];
+  }
+  FAIL("no function ", name);
+  return 0;
+}
+
+template <class T>
+void check_special_values() {
+  using Limits = std::numeric_limits<T>;
+  constexpr T inf = Limits::infinity(), nan = Limits::quiet_NaN(), tiny = Limits::denorm_min();
+  struct Row {
+    const char* function;
+    T x, expected;
+  };
+  const Row rows[] = {
+      {"exp_nonpositive", 0, 1},
+      {"exp_nonpositive", T(-0.0), 1},
+      {"exp_nonpositive", -inf, 0},
+      {"exp_nonpositive", -Limits::max(), 0},
+      {"exp", 0, 1},
+      {"exp", T(-0.0), 1},
+      {"exp", -tiny, 1},
+      {"exp", -inf, 0},
+      {"exp", Limits::max(), inf},
+      {"exp", inf, inf},
+      {"log_regular", 1, 0},
+      {"log", 1, 0},
+      {"log", 0, -inf},
+      {"log", T(-0.0), -inf},
+      {"log", -1, nan},
+      {"log", -tiny, nan},
+      {"log", -inf, nan},
+      {"log", inf, inf},
+      {"log1p", 0, 0},
+      {"log1p", T(-0.0), 0},
+      {"log1p", tiny, tiny},
+      {"log1p", -tiny, -tiny},
+      {"log1p", Limits::min(), Limits::min()},
+      {"log1p", -1, -inf},
+      {"log1p", -2, nan},
+      {"log1p", -inf, nan},
+      {"log1p", inf, inf},
+      {"log1p_regular", 0, 0},
+      {"log1p_regular", tiny, tiny},
+      {"log1p_unit", 0, 0},
+      {"log1p_unit", tiny, tiny},
+      {"softplus_tail", inf, 0},
+      {"softplus_tail", -inf, 0},
+      {"softplus_tail", nan, 0},
+      {"softplus_tail", Limits::max(), 0},
+      {"softplus", inf, inf},
+      {"softplus", -inf, 0},
+      {"softplus", Limits::max(), Limits::max()},
+      {"softplus", -Limits::max(), 0},
+      {"sigmoid", 0, T(0.5)},
+      {"sigmoid", inf, 1},
+      {"sigmoid", -inf, 0},
+      {"sigmoid", Limits::max(), 1},
+      {"sigmoid_pair value", inf, 1},
+      {"sigmoid_pair value", -inf, 0},
+      {"sigmoid_pair complement", inf, 1},
+      {"sigmoid_pair complement", -inf, 0},
+      {"log_cosh", 0, 0},
+      {"log_cosh", T(-0.0), 0},
+      {"log_cosh", tiny, 0},
+      {"log_cosh", inf, inf},
+      {"log_cosh", -inf, inf},
+      {"log_cosh", Limits::max(), Limits::max()},
+  };
+  for (const MathOfIsa& isa : math_isas()) {
+    for (const Row& row : rows) {
+      CHECK_MESSAGE(
+          canonical(value_at(isa.of<T>(), row.function, row.x)) == canonical(row.expected),
+          isa_name(isa.isa), " ", row.function, " at ", row.x);
+    }
+    // NaN stays, whatever its sign and payload.
+    for (const Word<T> payload : {Word<T>(0), Word<T>(1), Word<T>(0x1ff), Word<T>(0x3fffff)}) {
+      for (const T x :
+           {value_of<T>(word_of(nan) | payload), value_of<T>(word_of(-nan) | payload)}) {
+        for (const UnaryFunction<T>& function : isa.of<T>().unary) {
+          if (std::strcmp(function.name, "softplus_tail") == 0) continue;
+          CHECK_MESSAGE(std::isnan(value_at(isa.of<T>(), function.name, x)), function.name);
+        }
+      }
+    }
+  }
+}
+TEST_CASE("special values: float") { check_special_values<float>(); }
+TEST_CASE("special values: double") { check_special_values<double>(); }
+
+template <class T>
+void check_special_powers() {
+  using Limits = std::numeric_limits<T>;
+  constexpr T inf = Limits::infinity(), nan = Limits::quiet_NaN();
+  struct Row {
+    T x, y, expected;
+  };
+  const Row rows[] = {
+      {0, 0, 1},
+      {0, T(0.5), 0},
+      {T(-0.0), 2, 0},
+      {1, T(2.5), 1},
+      {inf, 0, 1},
+      {inf, 2, inf},
+      {nan, 0, nan},
+      {nan, 2, nan},
+      {-1, T(0.5), nan},
+      {T(0.25), T(0.5), T(0.5)},
+      {4, T(0.5), 2},
+      {1, 0, 1},
+      {T(0.5), inf, 0},
+      {Limits::max(), 2, inf},
+      {Limits::min(), 2, 0},
+  };
+  for (const MathOfIsa& isa : math_isas()) {
+    for (const Row& row : rows) {
+      const std::vector<T> x(16, row.x), rest(16, T(0));
+      std::vector<T> results(16);
+      isa.of<T>().pow(x.data(), rest.data(), row.y, 16, results.data());
+      CHECK_MESSAGE(canonical(results[0]) == canonical(row.expected), isa_name(isa.isa), " ", row.x,
+                    "^", row.y);
+      const int k = std::isinf(row.y) ? 64 : static_cast<int>(row.y);
+      if (T(k) != row.y) continue;
+      const T expected = k == 0 ? T(1) : row.expected;  // 1 also for NaN
+      isa.of<T>().pow_int(x.data(), k, 16, results.data());
+      CHECK_MESSAGE(canonical(results[0]) == canonical(expected), row.x, "^", k);
+      isa.of<T>().pow_int_with_rest(x.data(), rest.data(), k, 16, results.data());
+      CHECK_MESSAGE(canonical(results[0]) == canonical(expected), row.x, "^", k);
+    }
+  }
+}
+TEST_CASE("special powers: float") { check_special_powers<float>(); }
+TEST_CASE("special powers: double") { check_special_powers<double>(); }
 
 }  // namespace
 }  // namespace simdloss::test

@@ -10,10 +10,10 @@ from operator import attrgetter
 
 import numpy as np
 import pytest
-from support.accuracy import choose, make_pool, measure, pool
-from support.variants import BY_NAME, ISAS, Variant, both_widths, every_variant
 
 import simdloss
+from support.accuracy import choose, make_pool, measure, pool
+from support.variants import BY_NAME, ISAS, Variant, both_widths, every_variant
 
 by_error = attrgetter("error")
 PAIRS = 60
@@ -27,9 +27,7 @@ distinct_isas = pytest.mark.parametrize("isa", [i for i in ISAS if i in (ISAS[0]
 @pytest.mark.parametrize("n_cols", ROWS)
 @both_widths
 @every_variant
-def test_error_is_within_the_bound(
-    variant: Variant, dtype: str, n_cols: int, isa: str
-) -> None:
+def test_error_is_within_the_bound(variant: Variant, dtype: str, n_cols: int, isa: str) -> None:
     with simdloss.using_isa(isa):
         assert simdloss.active_isa() == isa
         for regime in variant.case.regimes:

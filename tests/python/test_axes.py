@@ -7,15 +7,31 @@ from typing import Any
 
 import numpy as np
 import pytest
+
+import simdloss
 from spec.semantics import rows_last
 from support.bits import assert_same_bits
 from support.variants import Variant, both_widths, every_loss, mse
 
-import simdloss
-
 SHAPE = (3, 4, 5, 2)
-AXES = [0, 1, 2, 3, -1, -2, -4, (0,), (0, 1), (1, 3), (3, 1), (-1, 0), (0, 2, 3), (0, 1, 2, 3),
-        None, ()]
+AXES = [
+    0,
+    1,
+    2,
+    3,
+    -1,
+    -2,
+    -4,
+    (0,),
+    (0, 1),
+    (1, 3),
+    (3, 1),
+    (-1, 0),
+    (0, 2, 3),
+    (0, 1, 2, 3),
+    None,
+    (),
+]
 
 
 @pytest.mark.parametrize("axis", AXES, ids=str)

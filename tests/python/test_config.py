@@ -7,18 +7,19 @@ import copy
 import inspect
 import json
 import pickle
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
+
+import simdloss
 from support.bits import assert_same_bits
 from support.dtypes import FLOATS
 from support.keras_calls import keras
 from support.variants import VARIANTS, Variant, every_loss, every_variant, mse
 
-import simdloss
-
-CLONES = {
+CLONES: dict[str, Callable[[Any], Any]] = {
     "copy": copy.copy,
     "deepcopy": copy.deepcopy,
     "pickle": lambda x: pickle.loads(pickle.dumps(x)),
@@ -118,12 +119,24 @@ def test_dtype_is_read_only() -> None:
 class Policy:
     compute_dtype = "bfloat16"
 
+    def __repr__(self) -> str:
+        return "a policy"
+
 
 @pytest.mark.parametrize(
     ("given", "dtype"),
-    [("float16", "float16"), (np.float64, "float64"), (np.dtype("float16"), "float16"),
-     (float, "float32"), (FLOATS["bfloat16"], "bfloat16"), ("mixed_float16", "float16"),
-     ("mixed_bfloat16", "bfloat16"), (Policy(), "bfloat16"), (None, "float32"), ("", "float32")],
+    [
+        ("float16", "float16"),
+        (np.float64, "float64"),
+        (np.dtype("float16"), "float16"),
+        (float, "float32"),
+        (FLOATS["bfloat16"], "bfloat16"),
+        ("mixed_float16", "float16"),
+        ("mixed_bfloat16", "bfloat16"),
+        (Policy(), "bfloat16"),
+        (None, "float32"),
+        ("", "float32"),
+    ],
     ids=repr,
 )
 def test_what_dtype_may_be(given: Any, dtype: str) -> None:
@@ -184,9 +197,7 @@ def test_a_subclass_of_a_built_in_loss() -> None:
             return 2 * super().call(y_true, y_pred)
 
     t, p = mse.draw((6, 3))
-    assert_same_bits(
-        Doubled(delta=0.5, reduction=None)(t, p), 2 * simdloss.huber(t, p, delta=0.5)
-    )
+    assert_same_bits(Doubled(delta=0.5, reduction=None)(t, p), 2 * simdloss.huber(t, p, delta=0.5))
 
 
 @every_loss

@@ -8,17 +8,17 @@ import inspect
 from typing import Any
 
 import pytest
-from spec import CASES
-from support.variants import Variant, every_loss
 
 import simdloss
 from simdloss import losses
+from spec import CASES
+from support.variants import Variant, every_loss
 
 
 def public_objects() -> dict[str, Any]:
     """What a user can name, with the methods of public classes."""
     found: dict[str, Any] = {"simdloss": simdloss, "simdloss.losses": losses}
-    for name in simdloss.__all__:
+    for name in vars(simdloss)["__all__"]:
         value = getattr(simdloss, name)
         if inspect.isclass(value) or callable(value):
             found[name] = value

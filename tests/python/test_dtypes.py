@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+
+import simdloss
 from spec.bound import elements, row
 from spec.numbers import FORMATS
 from spec.semantics import compute_format, result_format, signed
 from support.bits import assert_same_bits
 from support.dtypes import BFLOAT16, DTYPES, FLOATS, every_dtype, every_float
 from support.variants import Variant, every_loss, every_reduction, every_variant, mae, mse
-
-import simdloss
 
 SHAPE = (6, 5)
 
@@ -111,8 +111,9 @@ def test_wide_labels_widen_the_losses_of_real_targets_only(wide: str) -> None:
     assert_same_bits(simdloss.binary_crossentropy(t, p), expected)
 
 
-@pytest.mark.parametrize("dtype", ["int8", "int16", "int32", "int64", "uint8", "uint16", "uint32",
-                                   "uint64"])
+@pytest.mark.parametrize(
+    "dtype", ["int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"]
+)
 def test_integers_are_numbers_over_their_whole_range(dtype: str) -> None:
     info = np.iinfo(dtype)
     rng = np.random.default_rng(3)

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.variants import Variant, every_loss, mse
 
 import simdloss
+from support.variants import Variant, every_loss, mse
 
 BAD_PARAMETERS = [
     pytest.param(variant, q.name, value, id=f"{variant}-{q.name}={value}")
@@ -58,7 +58,7 @@ def test_reduction_is_checked_again_when_called() -> None:
         loss([[1.0]], [[2.0]])
 
 
-@pytest.mark.parametrize("dtype", ["float8", "int8x", object(), 3.5, "complexity"], ids=repr)
+@pytest.mark.parametrize("dtype", ["float8", "int8x", object(), 3.5, "complexity"])
 def test_unknown_dtypes(dtype: Any) -> None:
     with pytest.raises((ValueError, TypeError), match="dtype"):
         mse.loss(dtype=dtype)
@@ -71,7 +71,7 @@ def test_unexpected_arguments(variant: Variant) -> None:
     with pytest.raises(TypeError, match="unexpected"):
         variant.loss(spam=1)
     with pytest.raises(TypeError, match="unexpected"):
-        variant.loss()([[1.0]], [[0.5]], spam=1)
+        variant.loss()([[1.0]], [[0.5]], spam=1)  # type: ignore[call-arg]
 
 
 GOOD = np.ones((2, 2), np.float32)
@@ -110,9 +110,11 @@ def test_arrays_that_are_no_numbers(argument: str, array: Any) -> None:
             mse.function(**call)
 
 
-@pytest.mark.parametrize("array", [BAD_ARRAYS[k] for k in ("complex", "object", "string",
-                                                           "datetime", "longdouble")],
-                         ids=lambda a: str(a.dtype))
+@pytest.mark.parametrize(
+    "array",
+    [BAD_ARRAYS[k] for k in ("complex", "object", "string", "datetime", "longdouble")],
+    ids=lambda a: str(a.dtype),
+)
 def test_dtypes_that_are_no_numbers_are_type_errors(array: Any) -> None:
     with pytest.raises(TypeError, match="y_pred") as caught:
         mse.function(GOOD, array)
@@ -134,18 +136,20 @@ def test_functions_take_no_weights() -> None:
 
 def test_mask_out_and_empty_are_keyword_only() -> None:
     with pytest.raises(TypeError):
-        mse.loss()([[1.0]], [[2.0]], [1.0], [True])  # type: ignore[misc]
+        mse.loss()([[1.0]], [[2.0]], [1.0], [True])  # type: ignore[call-arg]
     with pytest.raises(TypeError):
-        simdloss.huber([[1.0]], [[2.0]], 1.0, None)  # type: ignore[misc]
+        simdloss.huber([[1.0]], [[2.0]], 1.0, None)  # type: ignore[call-arg]
 
 
-@pytest.mark.parametrize("shape", [(2,), (5,), (3, 2), (3, 1, 2), (3, 4, 5, 6), (1, 3, 4), (0,)],
-                         ids=str)
+@pytest.mark.parametrize(
+    "shape", [(2,), (5,), (3, 2), (3, 1, 2), (3, 4, 5, 6), (1, 3, 4), (0,)], ids=str
+)
 @pytest.mark.parametrize("argument", ["sample_weight", "mask"])
 def test_weights_that_do_not_broadcast(argument: str, shape: tuple[int, ...]) -> None:
     t, p = mse.draw((3, 4, 7))
+    call: dict[str, Any] = {"y_true": t, "y_pred": p, argument: np.ones(shape)}
     with pytest.raises(ValueError, match=argument) as caught:
-        mse.loss()(t, p, **{argument: np.ones(shape)})
+        mse.loss()(**call)
     assert str(shape) in str(caught.value)
     assert str((3, 4)) in str(caught.value)
 

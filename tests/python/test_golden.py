@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import pytest
+
 from spec import CASES
 from support import golden
 from support.variants import ISAS

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Hinge labels: {0, 1} stand for {-1, 1} if the whole of y_true is 0 or 1, or if the caller says so."""
+"""Hinge labels: {0, 1} stand for {-1, 1} if all of y_true is 0 or 1, or the caller says so."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from spec.numbers import FLOAT32
 from spec.semantics import Reduced, signed
 from support.bits import assert_same_bits
@@ -76,12 +77,12 @@ def test_skipped_samples_still_decide(variant: Variant) -> None:
     unweighted = variant.samples(t, p)
     weighted = variant.loss(reduction=None)(t, p, w)
     assert_same_bits(weighted[:-1], unweighted[:-1])
-    expected = FLOAT32.round(Reduced(unweighted, w, None, "sum").number())
+    expected = Reduced(unweighted, w, None, "sum").rounded(FLOAT32)
     assert variant.loss(reduction="sum")(t, p, w) == expected
 
 
 @hinges
 def test_repeated_labels_are_read_once(variant: Variant) -> None:
-    t = np.broadcast_to(np.float32([0, 1]), (50, 2))
+    t = np.broadcast_to(np.array([0, 1], np.float32), (50, 2))
     p = variant.draw((50, 2))[1]
     assert_same_bits(variant.function(t, p), variant.function(2 * t - 1, p))

@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse
+
+import simdloss
 from support.bits import assert_same_bits
 from support.dtypes import BFLOAT16
 from support.variants import Variant, every_loss, mse
-
-import simdloss
 
 T, P = mse.draw((4, 3))
 EXPECTED = mse.function(T, P)
@@ -125,12 +125,12 @@ def test_float_columns_with_nan_are_numbers() -> None:
 
 
 def test_masked_arrays() -> None:
-    masked = np.ma.masked_array(T, mask=T > T.mean())
+    masked = np.ma.masked_array(T, mask=T.mean() < T)
     for call in ({"y_true": masked, "y_pred": P}, {"y_true": T, "y_pred": masked}):
         with pytest.raises(ValueError, match="pass mask="):
             mse.function(**call)
     with pytest.raises(ValueError, match="pass mask="):
-        mse.loss()(T, P, np.ma.masked_array([1.0, 2, 3, 4], mask=[0, 0, 0, 1]))
+        mse.loss()(T, P, np.ma.masked_array([1.0, 2, 3, 4], mask=[False, False, False, True]))
     unmasked = np.ma.masked_array(T, mask=np.zeros(T.shape, bool))
     assert_same_bits(mse.function(unmasked, P), EXPECTED)
 
@@ -156,7 +156,7 @@ def test_np_matrix() -> None:
 
 
 def test_subclasses_come_back_as_plain_arrays() -> None:
-    sub = P.view(type("Sub", (np.ndarray,), {}))
+    sub: Any = P.view(type("Sub", (np.ndarray,), {}))
     assert type(mse.function(sub, sub)) is np.ndarray
 
 
@@ -179,8 +179,9 @@ def test_torch_tensors() -> None:
     narrow = p.to(torch.bfloat16)
     expected = mse.function(T, P.astype(ml_dtypes.bfloat16))
     assert_same_bits(mse.function(t, narrow), expected)
-    assert_same_bits(mse.function(T[:, ::2], narrow[:, ::2]),
-                     mse.function(T[:, ::2], P.astype(BFLOAT16)[:, ::2]))
+    assert_same_bits(
+        mse.function(T[:, ::2], narrow[:, ::2]), mse.function(T[:, ::2], P.astype(BFLOAT16)[:, ::2])
+    )
     with pytest.raises(TypeError, match="detach"):
         mse.function(t, p.requires_grad_())
     with pytest.raises(TypeError, match=r"(?i)cpu"):

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+
+import simdloss
 from support.bits import assert_same_bits
 from support.dtypes import FLOATS
 from support.variants import IDENTICAL_ISAS, ISAS, Variant, every_variant, mse
-
-import simdloss
 
 LENGTHS = [1, 2, 3, 4, 7, 8, 9, 10, 15, 16, 17, 31, 32, 33, 64, 100, 129, 300, 1000]
 vector_isas = pytest.mark.parametrize("isa", [i for i in IDENTICAL_ISAS if i != "scalar"])
@@ -83,4 +83,4 @@ def test_unavailable_isa(name: str) -> None:
     with pytest.raises(ValueError, match=r"(?s)isa|ISA"):
         simdloss.force_isa(name)
     with pytest.raises(TypeError):
-        simdloss.force_isa(np.float32(1))  # type: ignore[arg-type]
+        simdloss.force_isa(np.float32(1))

@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+import simdloss
 from spec.arithmetic import MP, to_fraction
 from spec.bound import Row, elements, mp_fraction, row
 from spec.numbers import FORMATS, Format
@@ -21,8 +23,6 @@ from support.differences import DIFFERENCES, Difference
 from support.dtypes import FLOATS
 from support.keras_calls import call_keras_class, call_keras_function, keras
 from support.variants import Variant, every_reduction, every_variant, mse
-
-import simdloss
 
 DTYPES = ("float16", "bfloat16", "float32", "float64")
 
@@ -48,7 +48,8 @@ def batches(draw: Any, variant: Variant) -> tuple[Any, Any]:
     source = "float64" if dtype == "float64" else "float32"
     t, p = variant.draw(shape, source, regime, salt=draw(st.integers(0, 2**20)))
     limit = float(FORMATS[dtype].largest)
-    return tuple(np.clip(a, -limit, limit).astype(FLOATS[dtype]) for a in (t, p))  # type: ignore
+    t, p = (np.clip(a, -limit, limit).astype(FLOATS[dtype]) for a in (t, p))
+    return t, p
 
 
 def exact_rows(variant: Variant, t: Any, p: Any, declared: str) -> list[Row]:
@@ -129,7 +130,13 @@ def test_classes(variant: Variant, reduction: str, data: st.DataObject) -> None:
         mask = rng.random(shape) < 0.7
     ours = variant.loss(reduction=reduction, dtype=dtype)(t, p, weights, mask=mask)
     theirs = call_keras_class(
-        variant.case.class_name, t, p, weights, mask, reduction=reduction, dtype=dtype,
+        variant.case.class_name,
+        t,
+        p,
+        weights,
+        mask,
+        reduction=reduction,
+        dtype=dtype,
         **variant.case.arguments(variant.options),
     )
     assert ours.shape == theirs.shape
@@ -142,8 +149,12 @@ def test_classes(variant: Variant, reduction: str, data: st.DataObject) -> None:
 
 def _weights(kind: str, shape: tuple[int, ...], rng: np.random.Generator) -> Any:
     """Weights that Keras and we read alike; integers, so that no type rounds them."""
-    shapes = {"scalar": (), "samples": shape[:1], "column": (*shape[:1], *[1] * len(shape[1:])),
-              "full": shape}
+    shapes = {
+        "scalar": (),
+        "samples": shape[:1],
+        "column": (*shape[:1], *[1] * len(shape[1:])),
+        "full": shape,
+    }
     if kind == "none" or (kind == "samples" and len(shape) != 1):
         return None
     return rng.integers(0, 4, shapes[kind]).astype(np.float32)
@@ -156,10 +167,10 @@ def reduced_rows(
 
     def reduce(values: list[Any]) -> Any:
         numbers = np.array([to_fraction(MP.mpf(v)) for v in values], dtype=object)
-        reduced = Reduced(numbers.reshape(shape), weights, mask, reduction).number()
-        return [mp_fraction(x) for x in np.ravel(np.asarray(reduced, dtype=object))]
+        reduced = Reduced(numbers.reshape(shape), weights, mask, reduction).exact()
+        return [mp_fraction(x) for x in reduced.ravel()]
 
-    parts = [reduce([getattr(r, name) for r in rows]) for name in ("value", "bound", "flushed")]
+    parts = [reduce([getattr(r, name) for r in rows]) for name in ("value", "bound", "lost")]
     return [Row(*part) for part in zip(*parts, strict=True)]
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from support.bits import assert_same_bits
 from support.dtypes import DTYPES, FLOATS, every_float
 from support.layouts import fortran, misaligned, odd_strides, offset, reversed_, strided

@@ -9,8 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+
+import simdloss
 from support.bits import assert_same_bits
 from support.layouts import LAYOUTS
+from support.splits import split
 from support.variants import (
     BY_NAME,
     IDENTICAL_ISAS,
@@ -21,16 +24,7 @@ from support.variants import (
     mse,
 )
 
-import simdloss
-
 scalar_reductions = pytest.mark.parametrize("reduction", ["sum", "mean", "mean_with_sample_weight"])
-
-
-def split(rng: np.random.Generator, n: int, pieces: int) -> list[slice]:
-    """A random split of n samples into pieces, some of them empty, in random order."""
-    cuts = [0, *sorted(rng.integers(0, n + 1, pieces - 1).tolist()), n]
-    parts = [slice(a, b) for a, b in zip(cuts, cuts[1:], strict=False)]
-    return [parts[i] for i in rng.permutation(len(parts))]
 
 
 def merge_tree(parts: list[simdloss.PartialSums], rng: np.random.Generator) -> Any:
@@ -56,8 +50,12 @@ def test_any_split_merged_in_any_order(variant: Variant, dtype: str, reduction: 
         assert_same_bits(whole.result(), loss(t, p, weights, mask=mask))
         for pieces in (2, 5, 40):
             parts = [
-                loss.partial(t[s], p[s], None if weights is None else weights[s],
-                             mask=None if mask is None else mask[s])
+                loss.partial(
+                    t[s],
+                    p[s],
+                    None if weights is None else weights[s],
+                    mask=None if mask is None else mask[s],
+                )
                 for s in split(rng, n, pieces)
             ]
             merged = merge_tree(parts, rng)
@@ -177,9 +175,16 @@ def test_epsilon_is_part_of_the_identity() -> None:
         a.merge(b)
 
 
-@pytest.mark.parametrize("clone", [copy.copy, copy.deepcopy, lambda a: pickle.loads(pickle.dumps(a)),
-                                   lambda a: simdloss.PartialSums.from_bytes(a.to_bytes())],
-                         ids=["copy", "deepcopy", "pickle", "bytes"])
+@pytest.mark.parametrize(
+    "clone",
+    [
+        copy.copy,
+        copy.deepcopy,
+        lambda a: pickle.loads(pickle.dumps(a)),
+        lambda a: simdloss.PartialSums.from_bytes(a.to_bytes()),
+    ],
+    ids=["copy", "deepcopy", "pickle", "bytes"],
+)
 def test_clones(clone: Any) -> None:
     loss = mse.loss()
     a, b = loss.partial([[1.0]], [[3.0]]), loss.partial([[1.0]], [[2.0]])
@@ -197,12 +202,12 @@ def test_unhashable_and_unequal_to_other_things() -> None:
     with pytest.raises(TypeError):
         hash(a)
     with pytest.raises(TypeError):
-        a + 1
+        a + 1  # type: ignore[operator]
 
 
 def test_repr_shows_what_is_in_it() -> None:
     text = repr(mse.loss().partial([[1.0], [2.0]], [[3.0], [2.0]]))
-    assert text.startswith("PartialSums(") or text.startswith("<PartialSums")
+    assert text.startswith("PartialSums(")
     assert "4" in text
     assert "2" in text
 

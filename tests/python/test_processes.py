@@ -6,16 +6,22 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
+
 import pytest
 
 import simdloss
 
 
-def run(code: str, timeout: float = 120, **env: str) -> str:
+def run(code: str, env: dict[str, str] | None = None, timeout: float = 120) -> str:
     """Runs a Python program and returns what it printed; it must succeed."""
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", code],
-        env={**os.environ, **env}, timeout=timeout, capture_output=True, text=True, check=False,
+        env={**os.environ, **(env or {})},
+        timeout=timeout,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
@@ -33,8 +39,17 @@ print(*sorted(m for m in new if m not in sys.stdlib_module_names))
 
 
 def test_import_needs_none_of_the_optional_packages() -> None:
-    absent = ["ml_dtypes", "pandas", "scipy", "torch", "jax", "keras", "sklearn", "tensorflow",
-              "typing_extensions"]
+    absent = [
+        "ml_dtypes",
+        "pandas",
+        "scipy",
+        "torch",
+        "jax",
+        "keras",
+        "sklearn",
+        "tensorflow",
+        "typing_extensions",
+    ]
     code = f"""
 import sys
 sys.modules.update(dict.fromkeys({absent}))
@@ -87,11 +102,11 @@ SETUPS = {
 }
 
 
-@pytest.mark.skipif(not os.path.exists("/proc/self/clear_refs"), reason="needs Linux")
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="needs Linux")
 @pytest.mark.parametrize("setup", SETUPS.values(), ids=SETUPS)
 def test_memory_growth_of_a_scalar_loss(setup: str) -> None:
     """Arrays of about 100 MB each; the peak may grow by less than 1 MB."""
-    assert int(run(PEAK.format(setup=setup), SIMDLOSS_NUM_THREADS="2")) < 2**20
+    assert int(run(PEAK.format(setup=setup), {"SIMDLOSS_NUM_THREADS": "2"})) < 2**20
 
 
 def test_interrupt() -> None:
@@ -129,7 +144,7 @@ _, status = os.waitpid(child, 0)
 assert status == 0, status
 assert loss(t, 3 * t) == expected
 """
-    run(code, timeout=60, SIMDLOSS_NUM_THREADS=threads)
+    run(code, {"SIMDLOSS_NUM_THREADS": threads}, timeout=60)
 
 
 def test_multiprocessing_by_fork_after_use() -> None:
@@ -151,7 +166,7 @@ assert merged.to_bytes() == whole.to_bytes()
 
 @pytest.mark.parametrize("isa", simdloss.available_isas())
 def test_isa_of_the_environment(isa: str) -> None:
-    assert run("import simdloss; print(simdloss.active_isa())", SIMDLOSS_ISA=isa) == isa
+    assert run("import simdloss; print(simdloss.active_isa())", {"SIMDLOSS_ISA": isa}) == isa
 
 
 @pytest.mark.parametrize("n", [1, 2, 7])
@@ -162,11 +177,13 @@ t = np.ones((20_000, 100), np.float32)
 simdloss.mean_squared_error(t, t)
 print(simdloss.get_num_threads(), simdloss.last_num_threads())
 """
-    assert run(code, SIMDLOSS_NUM_THREADS=str(n)) == f"{n} {n}"
+    assert run(code, {"SIMDLOSS_NUM_THREADS": str(n)}) == f"{n} {n}"
 
 
-@pytest.mark.parametrize(("name", "value"), [("SIMDLOSS_ISA", "sse9"), ("SIMDLOSS_NUM_THREADS", "many"),
-                                             ("SIMDLOSS_NUM_THREADS", "-1")])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("SIMDLOSS_ISA", "sse9"), ("SIMDLOSS_NUM_THREADS", "many"), ("SIMDLOSS_NUM_THREADS", "-1")],
+)
 def test_unusable_environment_is_reported(name: str, value: str) -> None:
     """By an error of the call, not by silence and not by a crash."""
     code = f"""
@@ -178,7 +195,7 @@ except ValueError as error:
 else:
     raise AssertionError("accepted")
 """
-    run(code, **{name: value})
+    run(code, {name: value})
 
 
 def test_state_of_the_floating_point_unit_is_left_alone() -> None:

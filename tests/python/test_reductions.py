@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from spec.numbers import FORMATS
 from spec.semantics import Reduced
 from support.bits import assert_same_bits
@@ -39,8 +40,14 @@ TABLE = [
 def test_table(
     weights: Any, mask: Any, mean: float, total: float, weighted_mean: float, none: Any
 ) -> None:
-    expected = {"mean": mean, "sum_over_batch_size": mean, "sum": total,
-                "mean_with_sample_weight": weighted_mean, "none": none, None: none}
+    expected = {
+        "mean": mean,
+        "sum_over_batch_size": mean,
+        "sum": total,
+        "mean_with_sample_weight": weighted_mean,
+        "none": none,
+        None: none,
+    }
     for reduction, value in expected.items():
         result = mse.loss(reduction=reduction)(T, P, weights, mask=mask)
         assert_same_bits(result, np.array(value, np.float32), reduction)

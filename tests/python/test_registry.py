@@ -7,12 +7,12 @@ import inspect
 from typing import Any
 
 import pytest
-from spec import CASES
-from support.keras_calls import keras
-from support.variants import Variant, every_loss
 
 import simdloss
 from simdloss import _core, losses
+from spec import CASES
+from support.keras_calls import keras
+from support.variants import Variant, every_loss
 
 ALIASES = {
     "mean_squared_error": ("mse", "MSE"),
@@ -22,6 +22,7 @@ ALIASES = {
     "binary_crossentropy": ("bce", "BCE"),
     "kl_divergence": ("kld", "KLD"),
 }
+PUBLIC: list[str] = vars(losses)["__all__"]
 CATALOG: dict[str, Any] = {entry["name"]: entry for entry in _core.catalog()}
 
 
@@ -45,13 +46,14 @@ def test_entries_are_declared_alike(variant: Variant) -> None:
 
 def test_python_has_every_entry_and_nothing_else() -> None:
     functions = {
-        name for name in losses.__all__
+        name
+        for name in PUBLIC
         if inspect.isfunction(getattr(losses, name)) and getattr(losses, name).__name__ == name
     }
-    classes = {name for name in losses.__all__ if inspect.isclass(getattr(losses, name))}
+    classes = {name for name in PUBLIC if inspect.isclass(getattr(losses, name))}
     assert functions == {case.function for case in CASES}
     assert classes == {case.class_name for case in CASES} | {"Loss"}
-    aliases = set(losses.__all__) - functions - classes
+    aliases = set(PUBLIC) - functions - classes
     assert aliases == {alias for pair in ALIASES.values() for alias in pair}
 
 
@@ -62,18 +64,34 @@ def test_aliases(name: str, aliases: tuple[str, str]) -> None:
 
 
 def test_everything_is_at_top_level_too() -> None:
-    for name in losses.__all__:
+    for name in PUBLIC:
         assert getattr(simdloss, name) is getattr(losses, name)
-        assert name in simdloss.__all__
+        assert name in vars(simdloss)["__all__"]
 
 
 def test_public_names_exist() -> None:
-    for name in simdloss.__all__:
+    for name in vars(simdloss)["__all__"]:
         assert hasattr(simdloss, name)
-    for name in ("available_isas", "active_isa", "force_isa", "using_isa", "get_num_threads",
-                 "set_num_threads", "using_num_threads", "last_num_threads", "floatx",
-                 "set_floatx", "epsilon", "set_epsilon", "using_epsilon", "show_config",
-                 "config", "PartialSums", "losses", "__version__"):
+    for name in (
+        "available_isas",
+        "active_isa",
+        "force_isa",
+        "using_isa",
+        "get_num_threads",
+        "set_num_threads",
+        "using_num_threads",
+        "last_num_threads",
+        "floatx",
+        "set_floatx",
+        "epsilon",
+        "set_epsilon",
+        "using_epsilon",
+        "show_config",
+        "config",
+        "PartialSums",
+        "losses",
+        "__version__",
+    ):
         assert hasattr(simdloss, name), name
 
 
@@ -82,7 +100,7 @@ def assert_extends(ours: inspect.Signature, theirs: inspect.Signature) -> None:
     mine, keras_ones = list(ours.parameters.values()), list(theirs.parameters.values())
     for x, y in zip(mine, keras_ones, strict=False):
         assert (x.name, x.default, x.kind) == (y.name, y.default, y.kind)
-    extra = mine[len(keras_ones):]
+    extra = mine[len(keras_ones) :]
     assert all(p.kind is inspect.Parameter.KEYWORD_ONLY for p in extra), extra
     assert {p.name for p in extra} <= {"axis", "out", "labels"}
 
@@ -95,7 +113,7 @@ def test_function_signatures(variant: Variant) -> None:
     )
 
 
-@pytest.mark.parametrize("name", sorted({c.class_name for c in CASES}) + ["Loss"])
+@pytest.mark.parametrize("name", [*sorted({c.class_name for c in CASES}), "Loss"])
 def test_class_signatures(name: str) -> None:
     assert_extends(
         inspect.signature(getattr(losses, name)), inspect.signature(getattr(keras.losses, name))
@@ -106,7 +124,7 @@ def test_call_signature() -> None:
     ours = inspect.signature(losses.Loss.__call__).parameters
     theirs = inspect.signature(keras.losses.Loss.__call__).parameters
     assert list(ours)[: len(theirs)] == list(theirs)
-    extra = list(ours.values())[len(theirs):]
+    extra = list(ours.values())[len(theirs) :]
     assert [p.name for p in extra] == ["mask", "out", "empty"]
     assert all(p.kind is inspect.Parameter.KEYWORD_ONLY for p in extra)
 

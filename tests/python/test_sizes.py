@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+
+import simdloss
 from support.bits import assert_same_bits
 from support.keras_calls import call_keras_class, call_keras_function
 from support.variants import Variant, every_loss, every_reduction, mse
-
-import simdloss
 
 EMPTY_SHAPES = [(0,), (0, 3), (3, 0), (0, 0), (0, 2, 3), (2, 0, 3), (2, 3, 0)]
 
@@ -109,8 +109,16 @@ def test_scalar_results_are_numpy_scalars() -> None:
 
 @pytest.mark.parametrize(
     ("x", "y"),
-    [((4,), (4, 1)), ((4, 1), (4,)), ((3, 4), (3, 4, 1)), ((3, 4, 1), (3, 4)), ((1,), ()),
-     ((), (1,)), ((1, 1), (1,)), ((2, 2, 1), (2, 2))],
+    [
+        ((4,), (4, 1)),
+        ((4, 1), (4,)),
+        ((3, 4), (3, 4, 1)),
+        ((3, 4, 1), (3, 4)),
+        ((1,), ()),
+        ((), (1,)),
+        ((1, 1), (1,)),
+        ((2, 2, 1), (2, 2)),
+    ],
     ids=str,
 )
 @every_loss
@@ -130,8 +138,18 @@ def test_rank_adjustment(variant: Variant, x: tuple[int, ...], y: tuple[int, ...
 
 @pytest.mark.parametrize(
     ("x", "y"),
-    [((4,), (4, 2)), ((4, 1), (4, 2)), ((1, 4), (4, 4)), ((3,), (4,)), ((2, 1, 1), (2,)),
-     ((3, 4), (3, 4, 2)), ((4,), (1, 4)), ((0,), (1,)), ((), (2,)), ((1, 2, 2), (2, 2))],
+    [
+        ((4,), (4, 2)),
+        ((4, 1), (4, 2)),
+        ((1, 4), (4, 4)),
+        ((3,), (4,)),
+        ((2, 1, 1), (2,)),
+        ((3, 4), (3, 4, 2)),
+        ((4,), (1, 4)),
+        ((0,), (1,)),
+        ((), (2,)),
+        ((1, 2, 2), (2, 2)),
+    ],
     ids=str,
 )
 @every_loss

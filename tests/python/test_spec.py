@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from spec.bound import elements, row
 from spec.numbers import BFLOAT16, FLOAT16, FLOAT32, FLOAT64
 from spec.semantics import Reduced, adjust_ranks
@@ -29,8 +30,18 @@ def test_definition_agrees_with_keras_on_everyday_values(variant: Variant) -> No
 
 @pytest.mark.parametrize(
     ("x", "y"),
-    [((3,), (3, 1)), ((3, 1), (3,)), ((2, 3), (2, 3, 1)), ((2, 3, 1), (2, 3)), ((), (1,)),
-     ((1,), ()), ((3, 2), (3,)), ((3,), (3,)), ((2, 1, 1), (2,)), ((2, 3, 4), (2, 3))],
+    [
+        ((3,), (3, 1)),
+        ((3, 1), (3,)),
+        ((2, 3), (2, 3, 1)),
+        ((2, 3, 1), (2, 3)),
+        ((), (1,)),
+        ((1,), ()),
+        ((3, 2), (3,)),
+        ((3,), (3,)),
+        ((2, 1, 1), (2,)),
+        ((2, 3, 4), (2, 3)),
+    ],
     ids=str,
 )
 def test_rank_adjustment_is_that_of_keras(x: tuple[int, ...], y: tuple[int, ...]) -> None:
@@ -85,8 +96,8 @@ def test_reductions_agree_with_keras(
 
 def test_skipped_entries_are_not_multiplied() -> None:
     losses = np.array([math.nan, 2.0, math.inf])
-    assert Reduced(losses, [0, 1, 0]).number() == Fraction(2, 3)
-    assert Reduced(losses, mask=[False, True, False]).number() == 2
+    assert Reduced(losses, [0, 1, 0]).exact().item() == Fraction(2, 3)
+    assert Reduced(losses, mask=[False, True, False]).exact().item() == 2
 
 
 def test_weights_may_not_enlarge_the_loss() -> None:

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+
+import simdloss
 from spec.numbers import FORMATS
 from support.bits import assert_same_bits
 from support.variants import (
@@ -21,8 +23,6 @@ from support.variants import (
     mae,
     mse,
 )
-
-import simdloss
 
 inf, nan = math.inf, math.nan
 

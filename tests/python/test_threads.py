@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
+import simdloss
 from support.bits import assert_same_bits
 from support.layouts import LAYOUTS
 from support.variants import Variant, every_loss, mse
-
-import simdloss
 
 COUNTS = (2, 3, 7)
 SHAPES = [(4000, 130), (60_001, 10), (400_003, 1), (2, 300_007), (1, 500_000), (5, 70_001)]

@@ -8,11 +8,13 @@ Prints a report, or with --write puts it into docs/ (golden: into tests/golden/)
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
 TESTS = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(TESTS))  # as pytest does: spec and support are top-level packages
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # more threads than cores must not spin
 
 
 def main() -> int:

@@ -9,12 +9,12 @@ from fractions import Fraction
 from operator import attrgetter
 
 import numpy as np
+
+import simdloss
 from spec.numbers import FORMATS
 from spec.semantics import Reduced
 from support.accuracy import Indices, Measurement, Pool, choose, measure, pool
 from support.variants import VARIANTS, Variant
-
-import simdloss
 
 from .page import origin, table
 from .search import worst_pairs
@@ -28,11 +28,11 @@ INTRODUCTION = """\
 The largest |error| found, as a multiple of the bound k u A + ulp / 2: A is the sum of the absolute
 terms of the loss, u = 2^-24 (float32) or 2^-53 (float64), and k = 4, or 4 + gamma |ln(1 - p_t)| for
 the focal losses. Exact values are mpmath's, to 240 bits. Below the smallest normal number the bound
-is that of the smallest normal number, and an exp that is smaller may be 0. Rows of one element
-are searched: {tried} pairs a loss and type, the worst then varied. Longer rows are made of random
-pairs, and of the worst pairs in the same lane. The last column is the distance of a mean over
-samples from the exact mean of our own per-sample losses, in units in the last place; the contract
-is 0.51.
+is that of the smallest normal number, and an exp or power that is smaller may be 0. Rows of one
+element are searched: {tried} pairs a loss and type, the worst then varied. Longer rows are made of
+random pairs, and of the worst pairs in the same lane. The last column is the distance of a mean
+over samples from the exact mean of our own per-sample losses, in units in the last place; the
+contract is 0.51.
 """
 
 
@@ -93,7 +93,7 @@ def mean_error(variant: Variant, dtype: str, quick: bool) -> float:
             finite = np.isfinite(samples)
             if not finite.any():
                 continue
-            exact = Reduced(samples[finite]).number()
+            exact = Reduced(samples[finite]).exact().item()
             mean = variant.loss(dtype=dtype)(t[finite], p[finite])
             worst = max(worst, float(abs(Fraction(float(mean)) - exact) / fmt.ulp(exact)))
     return worst
@@ -109,17 +109,21 @@ def report(quick: bool) -> tuple[str, bool]:
         for variant in VARIANTS
         for dtype in ("float32", "float64")
     ]
-    parts = [INTRODUCTION.format(tried="2,000" if quick else "about 10^6"),
-             origin("python -m tests.report accuracy")]
+    parts = [
+        INTRODUCTION.format(tried="2,000" if quick else "about 10^6"),
+        origin("python -m tests.report accuracy"),
+    ]
     for isa in isas:
-        title = "no fused multiply-add" if isa == "baseline" else "and all others with the same bits"
+        title = "no fused multiply-add" if isa == "baseline" else "and its equals in bits"
         parts.append(f"### {isa} ({title})")
         parts.append(_table([f for f in found if f.isa == isa]))
     parts.append("### The worst inputs found\n")
     parts.append(_worst_inputs(found))
     kept = all(f.kept for f in found)
-    parts.append(f"Largest multiple of the bound: {max(_errors(found)):.3f}. "
-                 f"The contract is {'kept' if kept else 'BROKEN'}.")
+    parts.append(
+        f"Largest multiple of the bound: {max(_errors(found)):.3f}. "
+        f"The contract is {'kept' if kept else 'BROKEN'}."
+    )
     return "\n\n".join(parts), kept
 
 
@@ -130,11 +134,18 @@ def _errors(found: list[Figures]) -> Iterator[float]:
 
 def _table(found: list[Figures]) -> str:
     head = ["loss", "type", *(f"{n:,} in a row" for n in LENGTHS), "mean, ulp"]
-    return table(head, (
-        [f"`{f.variant}`", f.dtype, *(f"{f.worst[n].error:.3f}" for n in LENGTHS),
-         f"{f.mean_ulps:.3f}"]
-        for f in found
-    ))
+    return table(
+        head,
+        (
+            [
+                f"`{f.variant}`",
+                f.dtype,
+                *(f"{f.worst[n].error:.3f}" for n in LENGTHS),
+                f"{f.mean_ulps:.3f}",
+            ]
+            for f in found
+        ),
+    )
 
 
 def _worst_inputs(found: list[Figures]) -> str:
@@ -144,7 +155,15 @@ def _worst_inputs(found: list[Figures]) -> str:
     def line(f: Figures) -> list[str]:
         m = f.worst[1]
         i = m.chosen[0]
-        return [f"`{f.variant}`", f.dtype, f.isa, repr(m.pool.t[i].item()),
-                repr(m.pool.p[i].item()), repr(m.computed), repr(m.exact), f"{m.error:.3f}"]
+        return [
+            f"`{f.variant}`",
+            f.dtype,
+            f.isa,
+            repr(m.pool.t[i].item()),
+            repr(m.pool.p[i].item()),
+            repr(m.computed),
+            repr(m.exact),
+            f"{m.error:.3f}",
+        ]
 
     return table(head, map(line, found))

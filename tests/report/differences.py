@@ -14,10 +14,10 @@ from .page import table
 INTRODUCTION = f"""\
 # Differences from Keras
 
-Every deliberate difference from Keras {keras.__version__} on its NumPy backend, as an expression that
-either library evaluates (`f32(x)` is an array of dtype float32, and so on). Everything else agrees
-to a few units in the last place or is nearer to the exact value, which the tests check on random
-calls. Made by `python -m tests.report differences`.
+Every deliberate difference from Keras {keras.__version__} on its NumPy backend, as an expression
+that either library evaluates (`f32(x)` is an array of dtype float32, and so on). Everything else
+agrees to a few units in the last place or is nearer to the exact value, which the tests check on
+random calls. Made by `python -m tests.report differences`.
 """
 
 

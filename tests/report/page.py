@@ -32,11 +32,10 @@ def replace_section(path: Path, name: str, text: str) -> None:
     begin, end = f"<!-- begin generated: {name} -->", f"<!-- end generated: {name} -->"
     section = f"{begin}\n{text.strip()}\n{end}"
     page = path.read_text(encoding="utf-8") if path.exists() else f"{begin}\n{end}\n"
-    before, found, rest = page.partition(begin)
-    if found:
-        page = before + section + rest.partition(end)[2]
-    else:
-        page = f"{page.rstrip()}\n\n{section}\n"
+    if begin not in page:
+        page = f"{page.rstrip()}\n\n{begin}\n{end}\n"
+    before, after = page.split(begin)[0], page.split(end)[-1]
+    page = before + section + after
     path.write_text(page, encoding="utf-8")
 
 

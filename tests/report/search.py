@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
+
 from spec.arithmetic import VECTORIZED
 from spec.case import Setting
 from spec.domain import FloatArray, step
@@ -78,7 +79,8 @@ def estimated_errors(
         bound = np.where(terms == 0, 0, terms * case.factor(m, tt, pp, setting))
         floor = float(fmt.smallest_normal)
         half_ulp = np.spacing(np.abs(computed)) / 2
-        allowed = float(fmt.unit) * (bound + 4 * floor) + half_ulp + floor * case.exp_flushes
+        lost = 0 if case.lost is None else case.lost(m, tt, pp, setting)
+        allowed = float(fmt.unit) * (bound + 4 * floor) + half_ulp + floor * lost
         errors: npt.NDArray[np.longdouble] = np.abs(computed - value) / allowed
     errors[~np.isfinite(errors)] = 0  # beyond the largest number: for the exact measurement
     return errors

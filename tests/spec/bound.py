@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -17,24 +17,24 @@ from .numbers import FLOAT32, Format
 
 @dataclass(frozen=True)
 class Row:
-    """The exact loss of a row and k A of its error bound."""
+    """The exact loss of a row, k A of its error bound, and what exps taken as 0 count."""
 
     value: Any
     bound: Any
-    flushed: Any  # results of exp, each below the smallest normal number, that may have become 0
+    lost: Any
 
     def allowed(self, compute: Format, result: Format) -> Any:
         """The largest error that is allowed: k u A + ulp(result) / 2.
 
         The model of relative errors ends at the smallest normal number of the computation type:
-        smaller terms count as that number, and an exp that is smaller may be 0.
+        smaller terms count as that number, and an exp or power that is smaller may be 0.
         """
         return self._inexact(compute) + mp_fraction(self._ulp(result)) / 2
 
     def _inexact(self, compute: Format) -> Any:
         floor = mp_fraction(compute.smallest_normal)
         terms = mp_fraction(compute.unit) * (self.bound + 4 * floor)
-        return terms + self.flushed * floor
+        return terms + self.lost * floor
 
     def error(self, computed: float, compute: Format, result: Format) -> float:
         """|computed - exact| as a multiple of what is allowed."""
@@ -68,10 +68,13 @@ def row(case: Case, parts: Sequence[Element], counts: Sequence[int] | None = Non
     n = len(parts) if counts is None else sum(counts)
     repeats = [1] * n if counts is None else counts
     scale = EXACT.real(1 if case.row_finish == "sum" else n)
-    value = MP.fsum(e.value * k for e, k in zip(parts, repeats, strict=True)) / scale
-    bound = MP.fsum(e.bound * k for e, k in zip(parts, repeats, strict=True)) / scale
-    flushed = (n if case.row_finish == "sum" else 1) if case.exp_flushes else 0
-    return Row(value, bound, flushed)
+
+    def total(values: Iterable[Any]) -> Any:
+        return MP.fsum(x * k for x, k in zip(values, repeats, strict=True)) / scale
+
+    return Row(
+        total(e.value for e in parts), total(e.bound for e in parts), total(e.lost for e in parts)
+    )
 
 
 def declared(compute: Format) -> Format:

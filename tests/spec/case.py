@@ -100,7 +100,7 @@ class Case:
     factor: Formula = _four
     related: bool = False  # predictions close to their targets are a case of their own
     has_axis: bool = False  # the Keras signature has an axis
-    exp_flushes: bool = False  # goes through an exp whose subnormal results are 0
+    lost: Formula | None = None  # how much an exp or power counts that is subnormal, so taken as 0
 
     @property
     def instance_name(self) -> str:
@@ -124,7 +124,7 @@ class Case:
         return REGIMES if self.related else REGIMES[:-1]
 
     def draw(
-        self, regime: str, n: int, dtype: Any, rng: np.random.Generator, options: Options = {}
+        self, regime: str, n: int, dtype: Any, rng: np.random.Generator, options: Options
     ) -> tuple[FloatArray, FloatArray]:
         """n pairs (y_true, y_pred) of a floating dtype."""
         dtype = np.dtype(dtype)
@@ -145,15 +145,17 @@ class Case:
         terms = abs(value) if self.terms is None else self.terms(EXACT, tt, pp, s)
         # Terms of size zero have no error, whatever the factor (which may then be infinite).
         bound = self.factor(EXACT, tt, pp, s) * terms if terms else terms
-        return Element(value, bound)
+        lost = MP.mpf(0) if self.lost is None else self.lost(EXACT, tt, pp, s)
+        return Element(value, bound, lost)
 
 
 @dataclass(frozen=True)
 class Element:
-    """The exact loss of one element, and k A of its error bound."""
+    """The exact loss of one element, k A of its error bound, and what an exp taken as 0 counts."""
 
     value: Any
     bound: Any
+    lost: Any
 
 
 def options_id(options: Options) -> str:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from .arithmetic import Arithmetic, clip, sigmoid, softplus, times
-from .case import Case, Parameter, Setting
+from .case import Case, Options, Parameter, Setting
 from .domain import LABEL, LOGIT, PROBABILITY
 
 
@@ -57,6 +57,19 @@ def focal_factor_from_logits(m: Arithmetic, t: Any, z: Any, s: Setting) -> Any:
     return 4 + times(m, s.gamma, m.abs(m.log(miss(t, sigmoid(m, z), sigmoid(m, -z), s))))
 
 
+def once(m: Arithmetic, t: Any, p: Any, s: Setting) -> Any:
+    return m.real(1)
+
+
+def focus_lost(m: Arithmetic, t: Any, p: Any, s: Setting) -> Any:
+    """The power that is lost is a factor of the crossentropy."""
+    return crossentropy(m, t, p, s)
+
+
+def focus_lost_from_logits(m: Arithmetic, t: Any, z: Any, s: Setting) -> Any:
+    return 1 + crossentropy_from_logits(m, t, z, s)
+
+
 def kl_ratio(m: Arithmetic, t: Any, p: Any, s: Setting) -> tuple[Any, Any]:
     one = m.real(1)
     t, p = clip(m, t, s.epsilon, one), clip(m, p, s.epsilon, one)
@@ -80,8 +93,8 @@ FOCAL = (
     Parameter("gamma", 2.0, low=0.0),
     SMOOTHING,
 )
-SMOOTHING_OPTIONS = ({}, {"label_smoothing": 0.125}, {"label_smoothing": 1.0})
-FOCAL_OPTIONS = (
+SMOOTHING_OPTIONS: tuple[Options, ...] = ({}, {"label_smoothing": 0.125}, {"label_smoothing": 1.0})
+FOCAL_OPTIONS: tuple[Options, ...] = (
     {},
     {"gamma": 0.0},
     {"gamma": 0.5, "label_smoothing": 0.125},
@@ -90,31 +103,70 @@ FOCAL_OPTIONS = (
 
 CASES = (
     Case(
-        "binary_crossentropy", "binary_crossentropy", "BinaryCrossentropy",
-        value=crossentropy, y_true=LABEL, y_pred=PROBABILITY, target="label", has_axis=True,
-        parameters=(SMOOTHING,), options=SMOOTHING_OPTIONS,
+        "binary_crossentropy",
+        "binary_crossentropy",
+        "BinaryCrossentropy",
+        value=crossentropy,
+        y_true=LABEL,
+        y_pred=PROBABILITY,
+        target="label",
+        has_axis=True,
+        parameters=(SMOOTHING,),
+        options=SMOOTHING_OPTIONS,
     ),
     Case(
-        "binary_crossentropy_from_logits", "binary_crossentropy", "BinaryCrossentropy",
-        value=crossentropy_from_logits, y_true=LABEL, y_pred=LOGIT, target="label", has_axis=True,
-        parameters=(SMOOTHING,), options=SMOOTHING_OPTIONS, fixed={"from_logits": True},
-        exp_flushes=True,
+        "binary_crossentropy_from_logits",
+        "binary_crossentropy",
+        "BinaryCrossentropy",
+        value=crossentropy_from_logits,
+        y_true=LABEL,
+        y_pred=LOGIT,
+        target="label",
+        has_axis=True,
+        parameters=(SMOOTHING,),
+        options=SMOOTHING_OPTIONS,
+        fixed={"from_logits": True},
+        lost=once,
     ),
     Case(
-        "binary_focal_crossentropy", "binary_focal_crossentropy", "BinaryFocalCrossentropy",
-        value=focal, factor=focal_factor, y_true=LABEL, y_pred=PROBABILITY, target="label",
-        parameters=FOCAL, options=FOCAL_OPTIONS, has_axis=True, exp_flushes=True,
-    ),
-    Case(
-        "binary_focal_crossentropy_from_logits", "binary_focal_crossentropy",
+        "binary_focal_crossentropy",
+        "binary_focal_crossentropy",
         "BinaryFocalCrossentropy",
-        value=focal_from_logits, factor=focal_factor_from_logits, y_true=LABEL, y_pred=LOGIT,
-        target="label", parameters=FOCAL, options=FOCAL_OPTIONS, fixed={"from_logits": True},
-        has_axis=True, exp_flushes=True,
+        value=focal,
+        factor=focal_factor,
+        y_true=LABEL,
+        y_pred=PROBABILITY,
+        target="label",
+        parameters=FOCAL,
+        options=FOCAL_OPTIONS,
+        has_axis=True,
+        lost=focus_lost,
     ),
     Case(
-        "kl_divergence", "kl_divergence", "KLDivergence",
-        value=kl_divergence, terms=kl_terms, y_true=PROBABILITY, y_pred=PROBABILITY,
-        target="label", row_finish="sum", related=True,
+        "binary_focal_crossentropy_from_logits",
+        "binary_focal_crossentropy",
+        "BinaryFocalCrossentropy",
+        value=focal_from_logits,
+        factor=focal_factor_from_logits,
+        y_true=LABEL,
+        y_pred=LOGIT,
+        target="label",
+        parameters=FOCAL,
+        options=FOCAL_OPTIONS,
+        fixed={"from_logits": True},
+        has_axis=True,
+        lost=focus_lost_from_logits,
+    ),
+    Case(
+        "kl_divergence",
+        "kl_divergence",
+        "KLDivergence",
+        value=kl_divergence,
+        terms=kl_terms,
+        y_true=PROBABILITY,
+        y_pred=PROBABILITY,
+        target="label",
+        row_finish="sum",
+        related=True,
     ),
 )

@@ -31,9 +31,7 @@ class Domain:
     choices: tuple[float, ...] = ()
     choices_share: float = 1.0  # how many draws come from `choices`; the others from the interval
 
-    def draw(
-        self, regime: str, n: int, dtype: np.dtype, rng: np.random.Generator
-    ) -> FloatArray:
+    def draw(self, regime: str, n: int, dtype: np.dtype, rng: np.random.Generator) -> FloatArray:
         values = self._interval(regime, n, dtype, rng)
         if self.choices:
             chosen = rng.choice(np.asarray(self.choices, dtype), n)
@@ -98,7 +96,12 @@ PROBABILITY = Domain(
 )
 
 LABEL = Domain(
-    "soft", low=0.0, high=1.0, core=(0.0, 1.0), points=(0.0, 0.5, 1.0), choices=(0.0, 1.0),
+    "soft",
+    low=0.0,
+    high=1.0,
+    core=(0.0, 1.0),
+    points=(0.0, 0.5, 1.0),
+    choices=(0.0, 1.0),
     choices_share=0.7,
 )
 """Class membership: mostly 0 or 1, otherwise something between."""

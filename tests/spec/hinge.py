@@ -22,12 +22,23 @@ def squared_hinge(m: Arithmetic, t: Any, p: Any, s: Setting) -> Any:
 
 CASES = (
     Case(
-        "hinge", "hinge", "Hinge",
-        value=hinge, y_true=SIGN, y_pred=MARGINS, target="label", converts_binary_labels=True,
+        "hinge",
+        "hinge",
+        "Hinge",
+        value=hinge,
+        y_true=SIGN,
+        y_pred=MARGINS,
+        target="label",
+        converts_binary_labels=True,
     ),
     Case(
-        "squared_hinge", "squared_hinge", "SquaredHinge",
-        value=squared_hinge, y_true=SIGN, y_pred=MARGINS, target="label",
+        "squared_hinge",
+        "squared_hinge",
+        "SquaredHinge",
+        value=squared_hinge,
+        y_true=SIGN,
+        y_pred=MARGINS,
+        target="label",
         converts_binary_labels=True,
     ),
 )

@@ -7,9 +7,9 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Union
+from typing import TypeAlias
 
-Number = Union[Fraction, float]
+Number: TypeAlias = Fraction | float
 """An exact value: a Fraction if finite, else a float infinity or NaN."""
 
 

@@ -46,7 +46,9 @@ def rows_last(a: Array, axis: int | tuple[int, ...] | None) -> Array:
     kept = [i for i in range(a.ndim) if i not in last]
     moved = a.transpose(kept + last)
     n_rows = [a.shape[i] for i in kept]
-    return np.ascontiguousarray(moved).reshape(*n_rows, math.prod(a.shape[i] for i in last))
+    n_cols = math.prod(a.shape[i] for i in last)
+    rows: Array = np.ascontiguousarray(moved).reshape(*n_rows, n_cols)
+    return rows
 
 
 def signed(t: Array) -> Array:
@@ -64,8 +66,9 @@ def along_samples(values: Array, losses: Array) -> Array:
 def fractions(x: Any) -> Array:
     """An object array of exact values."""
     x = np.asarray(x)
-    numbers = np.array([exact(float(v)) for v in x.ravel()], dtype=object)
-    return numbers.reshape(x.shape)
+    numbers: Array = np.empty(x.shape, dtype=object)
+    numbers.ravel()[:] = [exact(float(v)) for v in x.ravel()]
+    return numbers
 
 
 class Reduced:
@@ -83,7 +86,7 @@ class Reduced:
         reduction: str | None = "mean",
     ) -> None:
         self.reduction = "mean" if reduction == "sum_over_batch_size" else reduction or "none"
-        self.mask_scale = Fraction(1)
+        self.mask_scale: Number = Fraction(1)
         losses, weights = self._weights(losses, sample_weight, mask)
         weight_of = np.broadcast_to(weights, np.broadcast_shapes(losses.shape, weights.shape))
         if weight_of.size > losses.size:
@@ -101,8 +104,8 @@ class Reduced:
             entries = along_samples(fractions(mask), losses)
             if self.reduction == "mean":
                 total = exact_sum(entries.ravel())
-                self.mask_scale = Fraction(entries.size) / total if total else Fraction(0)
-                entries = np.where(entries != 0, Fraction(1), Fraction(0)).astype(object)
+                self.mask_scale = ratio(Fraction(entries.size), total) if total else Fraction(0)
+                entries = fractions(entries != 0)
             factors.append(entries)
         if sample_weight is not None:
             factors.append(along_samples(fractions(sample_weight), losses))
@@ -113,29 +116,31 @@ class Reduced:
         weights = np.asarray(np.prod(np.broadcast_arrays(*factors), axis=0), dtype=object)
         return adjust_ranks(losses, weights)
 
-    def number(self) -> Number | Array:
-        """The exact result: an object array where Keras returns one, else one number."""
+    def exact(self) -> Array:
+        """The exact result: an object array, of rank 0 unless Keras returns an array."""
         if self.reduction == "none" or self.terms.shape in ((), (0,)):
             scaled = [product(x, self.mask_scale) for x in self.terms.ravel()]
             return np.array(scaled, dtype=object).reshape(self.terms.shape)
+        return np.array(self._scalar(), dtype=object)
+
+    def rounded(self, fmt: Format) -> Array:
+        """The result in `fmt`, as float64 numbers."""
+        result = self.exact()
+        rounded = [fmt.round(x) for x in result.ravel()]
+        return np.array(rounded, dtype=np.float64).reshape(result.shape)
+
+    def _scalar(self) -> Number:
         total = exact_sum(self.terms.ravel())
         if self.reduction == "sum":
             return total
         if self.reduction == "mean":
-            scale = self.mask_scale / self.terms.size if self.terms.size else Fraction(0)
-            return product(total, scale) if scale else Fraction(0)
-        divisor = (
-            Fraction(self.terms.size)
-            if self.given_weights is None
-            else exact_sum(self.given_weights.ravel())
-        )
+            if not self.mask_scale or not self.terms.size:
+                return Fraction(0)
+            return product(ratio(total, Fraction(self.terms.size)), self.mask_scale)
+        divisor: Number = Fraction(self.terms.size)
+        if self.given_weights is not None:
+            divisor = exact_sum(self.given_weights.ravel())
         return ratio(total, divisor) if divisor else Fraction(0)
-
-    def rounded(self, fmt: Format) -> Array:
-        """The result in `fmt`, as float64 numbers."""
-        result = np.asarray(self.number(), dtype=object)
-        rounded = [fmt.round(x) for x in result.ravel()]
-        return np.array(rounded, dtype=np.float64).reshape(result.shape)
 
 
 def _weighted(loss: Any, weight: Number) -> Number:

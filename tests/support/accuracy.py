@@ -5,11 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
 from spec.bound import Row, elements, row
 from spec.case import Element
 from spec.domain import FloatArray
@@ -73,7 +74,7 @@ def make_pool(variant: Variant, dtype: str, regime: str, t: FloatArray, p: Float
     return Pool(variant, dtype, regime, t, p, elements(variant.case, t, p, setting))
 
 
-@lru_cache(maxsize=None)
+@cache
 def pool(variant: Variant, dtype: str, regime: str, n: int) -> Pool:
     """A pool of n random pairs."""
     t, p = variant.draw((n,), dtype, regime)

@@ -63,10 +63,17 @@ class _Names:
 
     def __getitem__(self, name: str) -> Any:
         own = {
-            "f16": _array(np.float16), "f32": _array(np.float32), "f64": _array(np.float64),
-            "u8": _array(np.uint8), "ints": _array(np.int32), "bools": _array(bool),
-            "full": lambda n, x, a: a(np.full((n, 1), x)), "ones": np.ones,
-            "inf": np.inf, "nan": np.nan, "dtype": lambda x: str(np.asarray(x).dtype),
+            "f16": _array(np.float16),
+            "f32": _array(np.float32),
+            "f64": _array(np.float64),
+            "u8": _array(np.uint8),
+            "ints": _array(np.int32),
+            "bools": _array(bool),
+            "full": lambda n, x, a: a(np.full((n, 1), x)),
+            "ones": np.ones,
+            "inf": np.inf,
+            "nan": np.nan,
+            "dtype": lambda x: str(np.asarray(x).dtype),
         }
         if name in own:
             return own[name]
@@ -113,16 +120,21 @@ def _rows() -> Iterator[Difference]:
             yield Difference(name, reason, expression, theirs, ours)
 
     yield from topic(
-        "Logits", "No clipping: the loss of a logit is its exact value.",
+        "Logits",
+        "No clipping: the loss of a logit is its exact value.",
         ("binary_crossentropy(f32([0]), f32([100]), from_logits=True)", "15.942", "100"),
         ("binary_crossentropy(f32([1]), f32([-100]), from_logits=True)", "16.118", "100"),
         ("binary_crossentropy(f32([1]), f32([20]), from_logits=True)", "1.1921e-07", "2.0612e-09"),
         ("binary_focal_crossentropy(f32([1]), f32([-100]), from_logits=True)", "16.118", "100"),
-        ("binary_focal_crossentropy(f32([1]), f32([10]), from_logits=True)", "9.3695e-14",
-         "9.3566e-14"),
+        (
+            "binary_focal_crossentropy(f32([1]), f32([10]), from_logits=True)",
+            "9.3695e-14",
+            "9.3566e-14",
+        ),
     )
     yield from topic(
-        "Overflow on the way", "A finite loss is returned, whatever its parts are.",
+        "Overflow on the way",
+        "A finite loss is returned, whatever its parts are.",
         ("mean_absolute_error(f32([0, 0]), f32([3e38, 3e38]))", "inf", "3e+38"),
         ("mean_absolute_error(f32([3e38, 0]), f32([-3e38, 0]))", "inf", "3e+38"),
         ("mean_squared_error(f32([0, 0]), f32([1.5e19, 1.5e19]))", "inf", "2.25e+38"),
@@ -133,33 +145,41 @@ def _rows() -> Iterator[Difference]:
         ("kl_divergence(f16([1]), f16([0]))", "inf", "16.125"),
     )
     yield from topic(
-        "Cancellation", "Forms that keep every digit are used.",
+        "Cancellation",
+        "Forms that keep every digit are used.",
         ("mean_squared_logarithmic_error(f32([3e-6]), f32([1e-6]))", "4.1069e-12", "4e-12"),
         ("log_cosh(f32([1e-4]), f32([0]))", "-5.9605e-08", "5e-09"),
         ("log_cosh(f32([0]), f32([1e-4]))", "0", "5e-09"),
-
         ("binary_focal_crossentropy(f32([0]), f32([1e-9]))", "0", "1e-25"),
     )
     yield from topic(
-        "Narrow types", "float16 and bfloat16 are computed in float32 and rounded once.",
+        "Narrow types",
+        "float16 and bfloat16 are computed in float32 and rounded once.",
         ("binary_crossentropy(f16([1]), f16([1]))", "nan", "1.1921e-07"),
         ("binary_crossentropy(f16([0]), f16([1]))", "inf", "15.945"),
         ("dtype(mean_squared_logarithmic_error(f16([1]), f16([1])))", "float32", "float16"),
-        ("MeanSquaredError(dtype='float16')(full(3000, 0, f16), full(3000, 5.5, f16))", "inf",
-         "30.25"),
-        ("MeanSquaredError(dtype='float16')(full(70000, 0, f16), full(70000, 0.01, f16))", "0",
-         "0.00010002"),
+        (
+            "MeanSquaredError(dtype='float16')(full(3000, 0, f16), full(3000, 5.5, f16))",
+            "inf",
+            "30.25",
+        ),
+        (
+            "MeanSquaredError(dtype='float16')(full(70000, 0, f16), full(70000, 0.01, f16))",
+            "0",
+            "0.00010002",
+        ),
     )
     yield from topic(
-        "float64", "float64 is computed and returned as float64.",
+        "float64",
+        "float64 is computed and returned as float64.",
         ("dtype(mean_squared_error(f64([1]), f64([1])))", "float32", "float64"),
         ("mean_squared_error(f64([1]), f64([1 + 1e-12]))", "0", "1.0002e-24"),
         ("MeanSquaredError(dtype='float64')(f64([[1]]), f64([[1 + 1e-12]]))", "0", "1.0002e-24"),
-        ("dtype(MeanSquaredError(dtype='float64')(f64([[1]]), f64([[2]])))", "float32",
-         "float64"),
+        ("dtype(MeanSquaredError(dtype='float64')(f64([[1]]), f64([[2]])))", "float32", "float64"),
     )
     yield from topic(
-        "Integers", "Predictions of integer type are numbers; nothing wraps or is truncated.",
+        "Integers",
+        "Predictions of integer type are numbers; nothing wraps or is truncated.",
         ("mean_absolute_error(u8([1, 2]), u8([0, 5]))", "127", "2"),
         ("mean_squared_error([0.9, 1.9], ints([1, 2]))", "1", "0.01"),
         ("huber([0.0], ints([1]), delta=0.5)", "0", "0.375"),
@@ -167,46 +187,64 @@ def _rows() -> Iterator[Difference]:
         ("mean_absolute_error(bools([True]), bools([False]))", "TypeError", "1"),
     )
     yield from topic(
-        "Shapes", "Ranks are adjusted in every function; nothing else is broadcast.",
+        "Shapes",
+        "Ranks are adjusted in every function; nothing else is broadcast.",
         ("hinge(f32([1, -1]), f32([[2], [3]]))", "[1.5, 2]", "[0, 4]"),
-        ("mean_squared_error(f32([[1], [2]]), f32([[1, 2], [3, 4]]))", "[0.5, 2.5]",
-         "ValueError"),
+        ("mean_squared_error(f32([[1], [2]]), f32([[1, 2], [3, 4]]))", "[0.5, 2.5]", "ValueError"),
         ("mean_squared_error(f32([1, 2]), f32([[1, 2], [3, 4]]))", "[0, 4]", "ValueError"),
     )
     yield from topic(
-        "Weights", "Weights of shape (n,) weight the n samples; weights never enlarge a loss.",
-        ("MeanSquaredError()(f32([[[0], [0], [0]], [[0], [0], [0]]]),"
-         " f32([[[1], [1], [1]], [[2], [2], [2]]]), [1.0, 0.5])", "ValueError", "1.5"),
-        ("MeanSquaredError()(f32([1, 2, 3]), f32([2, 3, 5]), [1.0, 2.0, 3.0])", "4",
-         "ValueError"),
-        ("MeanSquaredError(reduction='sum')(f32([[0], [0]]), f32([[1], [2]]), ones((3, 2)))", "15",
-         "ValueError"),
+        "Weights",
+        "Weights of shape (n,) weight the n samples; weights never enlarge a loss.",
+        (
+            "MeanSquaredError()(f32([[[0], [0], [0]], [[0], [0], [0]]]),"
+            " f32([[[1], [1], [1]], [[2], [2], [2]]]), [1.0, 0.5])",
+            "ValueError",
+            "1.5",
+        ),
+        ("MeanSquaredError()(f32([1, 2, 3]), f32([2, 3, 5]), [1.0, 2.0, 3.0])", "4", "ValueError"),
+        (
+            "MeanSquaredError(reduction='sum')(f32([[0], [0]]), f32([[1], [2]]), ones((3, 2)))",
+            "15",
+            "ValueError",
+        ),
     )
     yield from topic(
-        "Skipped samples", "A weight of 0 or a false mask skips a sample, whatever is in it.",
+        "Skipped samples",
+        "A weight of 0 or a false mask skips a sample, whatever is in it.",
         ("MeanSquaredError()(f32([[0], [0]]), f32([[1], [nan]]), [1.0, 0.0])", "nan", "0.5"),
-        ("MeanSquaredError()(f32([[0], [0]]), f32([[1], [inf]]), mask=[True, False])", "nan",
-         "1"),
-        ("MeanSquaredError()(f32([[0], [0]]), f32([[1], [2]]), 3.0, mask=[True, False])",
-         "ValueError", "3"),
+        ("MeanSquaredError()(f32([[0], [0]]), f32([[1], [inf]]), mask=[True, False])", "nan", "1"),
+        (
+            "MeanSquaredError()(f32([[0], [0]]), f32([[1], [2]]), 3.0, mask=[True, False])",
+            "ValueError",
+            "3",
+        ),
     )
     yield from topic(
-        "Zero times infinity", "It is 0 where the zero is a label.",
+        "Zero times infinity",
+        "It is 0 where the zero is a label.",
         ("hinge(f32([[0, 0.5]]), f32([[inf, 0]]))", "[nan]", "[1]"),
         ("poisson(f32([0]), f32([inf]))", "nan", "inf"),
     )
     yield from topic(
-        "Parameters", "Values without a meaning are refused.",
+        "Parameters",
+        "Values without a meaning are refused.",
         ("huber(f32([0]), f32([1]), delta=0.0)", "0", "ValueError"),
         ("huber(f32([0]), f32([1]), delta=-1.0)", "-1.5", "ValueError"),
-        ("binary_crossentropy(f32([0]), f32([0.5]), label_smoothing=-1.0)", "0.69315",
-         "ValueError"),
+        (
+            "binary_crossentropy(f32([0]), f32([0.5]), label_smoothing=-1.0)",
+            "0.69315",
+            "ValueError",
+        ),
     )
     yield from topic(
-        "Configs", "Every argument is in it.",
-        ("Huber(delta=2.0).get_config()",
-         "{'name': 'huber_loss', 'reduction': 'sum_over_batch_size'}",
-         "{'name': 'huber_loss', 'reduction': 'sum_over_batch_size', 'delta': 2.0}"),
+        "Configs",
+        "Every argument is in it.",
+        (
+            "Huber(delta=2.0).get_config()",
+            "{'name': 'huber_loss', 'reduction': 'sum_over_batch_size'}",
+            "{'name': 'huber_loss', 'reduction': 'sum_over_batch_size', 'delta': 2.0}",
+        ),
     )
 
 

@@ -19,7 +19,14 @@ FLOATS = {
 INTEGERS = {
     name: np.dtype(name)
     for name in (
-        "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64",
+        "int8",
+        "int16",
+        "int32",
+        "int64",
+        "uint8",
+        "uint16",
+        "uint32",
+        "uint64",
     )
 }
 DTYPES: dict[str, np.dtype[Any]] = {"bool": np.dtype(bool), **INTEGERS, **FLOATS}

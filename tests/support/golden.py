@@ -21,9 +21,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from spec.numbers import FORMATS
 
 import simdloss
+from spec.numbers import FORMATS
 
 from .bits import bits
 from .dtypes import FLOATS
@@ -61,15 +61,15 @@ def lattice(name: str, numbers: npt.NDArray[np.uint64], dtype: str) -> npt.NDArr
     width = min(24, FORMATS[dtype].precision)
     unit = np.floor(numbers / 2.0 ** (24 - width)) / 2.0**width  # [0, 1)
     bit = (numbers % np.uint64(2)).astype(np.float64)
-    values = {
+    values: dict[str, npt.NDArray[np.float64]] = {
         "real": unit * 16 - 8,
         "logit": unit * 64 - 32,
         "count": unit * 16,
         "unit": unit,
         "soft": np.where(numbers % np.uint64(8) < 2, unit, bit),
         "sign": 2 * bit - 1,
-    }[name]
-    return values.astype(FLOATS[dtype])
+    }
+    return values[name].astype(FLOATS[dtype])
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,13 @@ with warnings.catch_warnings():
     from keras.src.backend import set_keras_mask
     from keras.src.losses.loss import reduce_weighted_values
 
-__all__ = ["call_keras_class", "call_keras_function", "keras", "reduce_with_keras"]
+__all__ = [
+    "call_keras_class",
+    "call_keras_function",
+    "keras",
+    "reduce_with_keras",
+    "set_keras_mask",
+]
 
 
 def reduce_with_keras(values: Any, weights: Any, mask: Any, reduction: str | None) -> Any:

@@ -28,13 +28,16 @@ def strided(a: Array) -> Array:
 def reversed_(a: Array) -> Array:
     """Negative strides in every dimension."""
     flip = tuple(slice(None, None, -1) for _ in a.shape)
-    return np.ascontiguousarray(a[flip])[flip]
+    backwards: Array = np.ascontiguousarray(a[flip])[flip]
+    return backwards
 
 
 def transposed(a: Array) -> Array:
     """Dimensions stored in rotated order."""
     order = np.roll(np.arange(a.ndim), 1)
-    return np.ascontiguousarray(a.transpose(order)).transpose(np.argsort(order))
+    stored: Array = np.ascontiguousarray(a.transpose(order))
+    back: Array = stored.transpose(np.argsort(order))
+    return back
 
 
 def offset(a: Array) -> Array:
@@ -63,8 +66,9 @@ def byte_swapped(a: Array) -> Array:
 def odd_strides(a: Array) -> Array:
     """A field of packed records: strides that are no multiple of the element size."""
     records = np.zeros(a.shape, np.dtype([("tag", np.uint8), ("value", a.dtype)]))
-    records["value"] = a
-    return records["value"]
+    values: Array = records["value"]
+    values[...] = a
+    return values
 
 
 LAYOUTS: dict[str, Callable[[Array], Array]] = {

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from spec import CASES, Case, Options
-from spec.domain import FloatArray
 
 import simdloss
+from spec import CASES, Case, Options
+from spec.domain import FloatArray
 
 
 @dataclass(frozen=True)
@@ -67,9 +67,9 @@ mse = BY_NAME["mean_squared_error"]
 mae = BY_NAME["mean_absolute_error"]
 
 both_widths = pytest.mark.parametrize("dtype", ["float32", "float64"])
-every_reduction = partial(
-    pytest.mark.parametrize, "reduction"
-)(["none", "sum", "mean", "mean_with_sample_weight"])
+every_reduction = partial(pytest.mark.parametrize, "reduction")(
+    ["none", "sum", "mean", "mean_with_sample_weight"]
+)
 
 ISAS: list[str] = list(simdloss.available_isas())
 IDENTICAL_ISAS = [isa for isa in ISAS if isa != "baseline"]

@@ -66,7 +66,7 @@ struct TypeKernels {
   const LossKernels* losses;  // by LossInfo::index
   RowSum (*finish)(const LaneSums& lanes) noexcept;
   bool (*all_finite)(const void* values, std::int64_t n) noexcept;
-  // Adds weight times loss of n samples to a sum; see sample_sum.hpp. Null weights are all 1.
+  // Adds weight times loss of n samples to a sum; see [Sample sum]. Null weights are all 1.
   void (*add_samples)(const void* losses, const double* weights, std::int64_t n,
                       SampleSum& sum) noexcept;
   // Converts n contiguous elements of storage type DType(i) to T.

@@ -6,7 +6,7 @@
 // Which lane or window takes a sample differs between instruction sets; the exact sum does not.
 //
 // Cycles a sample in L1 (Zen 4, g++ 12 at -O2), float, float weighted, double, double weighted:
-// AVX-512 0.7, 1.2, 0.9, 1.0; AVX2 1.0, 1.7, 1.6, 1.7; scalar 5 to 7. Samples set aside cost about 10.
+// AVX-512 0.7, 1.2, 0.9, 1.0; AVX2 1.0, 1.7, 1.6, 1.7; scalar 5 to 7. A sample set aside costs 10.
 
 #include <cstdint>
 

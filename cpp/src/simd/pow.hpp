@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Powers, written once for every vector type. Built on [Closed list of operations] only.
+// Powers, written once for every vector type. Built on [Closed list of operations] only; errors are
+// those of [Stated errors] in math.hpp.
 
 #include <limits>
 
@@ -19,8 +20,8 @@ SIMDLOSS_INLINE void square_with_rest(V& high, V& low) {
   high = product;
 }
 
-// base^n for 0 <= n <= 64, by repeated squaring: at most n - 1 roundings of half an ULP each.
-// pow_int(x, 0) = 1, also for NaN.
+// base^n for 0 <= n <= 64, by repeated squaring. pow_int(x, 0) = 1, also for NaN.
+// Max error: n - 1 ULP (n - 1 roundings), and none for n < 2.
 template <class V>
 SIMDLOSS_INLINE V pow_int(V base, int n) {
   V result = (n & 1) != 0 ? base : V(1);
@@ -33,6 +34,7 @@ SIMDLOSS_INLINE V pow_int(V base, int n) {
 
 // (base_high + base_low)^n for |base_low| <= ulp(base_high), 0 <= n <= 64, by repeated squaring with
 // the rests carried along. pow_int(x, 0) = 1, also for NaN.
+// Max error: 0.51 ULP, for results from 2^24 (2^53) times the smallest normal number on.
 template <class V>
 SIMDLOSS_INLINE V pow_int(V base_high, V base_low, int n) {
   if (n == 0) return V(1);
@@ -53,7 +55,7 @@ SIMDLOSS_INLINE V pow_int(V base_high, V base_low, int n) {
 
 // (base_high + base_low)^y for |base_low| <= ulp(base_high), base_high >= 0, y >= 0.
 // x^0 = 1, 0^y = 0 and inf^y = inf for y > 0; NaN for a negative or NaN base. 0 where the result
-// is below the smallest normal number.
+// is below the smallest normal number. Max error: 0.65 + 0.35 |y ln base| ULP.
 //
 // e^(y ln base), with ln base as high + low: e ln 2 + m - m^2 / 2 without loss, the rest of the
 // series in working precision.

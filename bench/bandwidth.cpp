@@ -143,7 +143,7 @@ int main(int argc, char** argv) {
         const LossInfo& info = find(name);
         std::vector<double> params;
         for (int i = 0; i < info.n_params; ++i) params.push_back(info.params[i].default_value);
-        subjects.push_back({name, isa, bind(info, params), nullptr, threads, {}});
+        subjects.push_back({name, isa, bind_loss(info, params), nullptr, threads, {}});
       }
     }
   }

@@ -41,7 +41,7 @@ void run(benchmark::State& state, const LossInfo& info, Isa isa, Shape shape, Re
 
   std::vector<double> params;
   for (int i = 0; i < info.n_params; ++i) params.push_back(info.params[i].default_value);
-  const BoundLoss loss = bind(info, params);
+  const BoundLoss loss = bind_loss(info, params);
   Operands operands;
   operands.y_true = {t.data(), kDType, 2, extents, nullptr};
   operands.y_pred = {p.data(), kDType, 2, extents, nullptr};

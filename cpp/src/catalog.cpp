@@ -81,7 +81,7 @@ const LossInfo& find(std::string_view name) {
   throw Error(ErrorCode::kValue, "name", "There is no loss named '" + std::string(name) + "'.");
 }
 
-BoundLoss bind(const LossInfo& info, const std::vector<double>& params) {
+BoundLoss bind_loss(const LossInfo& info, const std::vector<double>& params) {
   if (static_cast<int>(params.size()) != info.n_params) {
     throw Error(ErrorCode::kValue, "params",
                 std::string(info.name) + " takes " + std::to_string(info.n_params) +

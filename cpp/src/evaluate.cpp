@@ -416,7 +416,7 @@ void evaluate_call(Call& call, const MutableArrayView& out) {
   char* const data = static_cast<char*>(out.data);
   if (call.request.reduction == Reduction::kNone) {
     evaluate_rows(call, data);
-  } else if (!is_empty_batch(call.plan)) {
+  } else if (!is_unreduced(call.plan)) {
     PartialSums sums = sum_up(call, 0, Need::kValue);
     sums.result_dtype = out.dtype;
     store_element(sums.finalize(call.request.empty), out.dtype, data);
@@ -426,7 +426,7 @@ void evaluate_call(Call& call, const MutableArrayView& out) {
 ResultType result_of(const Plan& plan) {
   ResultType result;
   result.dtype = plan.result;
-  if (plan.reduction == Reduction::kNone || is_empty_batch(plan)) {
+  if (is_unreduced(plan)) {
     result.shape.assign(plan.loss_shape, plan.loss_shape + plan.loss_rank);
   }
   return result;

@@ -346,6 +346,7 @@ void place_weights(const Operands& operands, Layout& loss, Plan& plan) {
 
 void make_plan(const LossInfo* info, const Operands& operands, const Request& request, Plan& plan) {
   plan.info = info;
+  plan.empty = request.empty;
   choose_types(info, operands, request, plan);
   plan.data[kTrue] = info != nullptr ? static_cast<const char*>(operands.y_true.data) : nullptr;
   plan.dtype[kTrue] = operands.y_true.dtype;
@@ -366,12 +367,15 @@ void make_plan(const LossInfo* info, const Operands& operands, const Request& re
   if (request.reduction != Reduction::kNone) canonicalize(plan.outer);
 }
 
-bool is_empty_batch(const Plan& plan) { return plan.loss_rank == 1 && plan.loss_shape[0] == 0; }
+bool is_unreduced(const Plan& plan) {
+  const bool empty_batch = plan.loss_rank == 1 && plan.loss_shape[0] == 0;
+  return plan.reduction == Reduction::kNone || (empty_batch && plan.empty == Empty::kZero);
+}
 
 void place_output(const MutableArrayView& out, Plan& plan) {
   const Layout layout = to_layout(out, "out");
   Layout expected;
-  if (plan.reduction == Reduction::kNone || is_empty_batch(plan)) {
+  if (is_unreduced(plan)) {
     expected.rank = plan.loss_rank;
     std::copy_n(plan.loss_shape, plan.loss_rank, expected.size);
   }

@@ -56,6 +56,7 @@ void for_each_run(const Dims& dims, std::int64_t begin, std::int64_t count, F f)
 struct Plan {
   const LossInfo* info;  // null: y_pred holds per-sample losses, rows have one element
   Reduction reduction;
+  Empty empty;
   DType compute;  // kFloat32 or kFloat64
   DType result;
   double epsilon;  // clip bounds, rounded to the declared dtype
@@ -86,8 +87,9 @@ struct Plan {
 // Throws Error.
 void make_plan(const LossInfo* info, const Operands& operands, const Request& request, Plan& plan);
 
-// Whether a scalar reduction of this plan is the unreduced empty batch, as in Keras.
-bool is_empty_batch(const Plan& plan);
+// Whether the result is the loss of each sample: without a reduction and, as in Keras, for the empty
+// batch of a loss of rank 1 unless the caller says what the mean over nothing is.
+bool is_unreduced(const Plan& plan);
 
 // Checks the output against the plan and puts its strides into plan.outer. Throws Error.
 void place_output(const MutableArrayView& out, Plan& plan);

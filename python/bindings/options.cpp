@@ -86,7 +86,7 @@ BoundLoss parse_loss(std::string_view name, py::handle params) {
           std::string(info.params[i].name) + " must be a number; received " + described(value));
     }
   }
-  return simdloss::bind(info, values);
+  return simdloss::bind_loss(info, values);
 }
 
 Empty parse_empty(py::handle empty) {

@@ -14,7 +14,7 @@ int main() {
   simdloss::Operands operands;
   operands.y_true = {y_true, simdloss::DType::kFloat32, 2, shape};
   operands.y_pred = {y_pred, simdloss::DType::kFloat32, 2, shape};
-  const simdloss::BoundLoss loss = simdloss::bind(simdloss::find("mean_squared_error"), {});
+  const simdloss::BoundLoss loss = simdloss::bind_loss(simdloss::find("mean_squared_error"), {});
   simdloss::evaluate(loss, operands, {}, {&result, simdloss::DType::kFloat32, 0, nullptr});
 
   std::printf("simdloss %s, %s: mean squared error %g\n", simdloss::build_info().version,

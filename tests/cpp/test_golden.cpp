@@ -137,7 +137,7 @@ void check_batch(const Batch& batch) {
   Operands operands;
   operands.y_true = {t.data(), dtype, 2, shape, nullptr};
   operands.y_pred = {p.data(), dtype, 2, shape, nullptr};
-  const BoundLoss loss = bind(find(batch.entry), parse_params(batch.params));
+  const BoundLoss loss = bind_loss(find(batch.entry), parse_params(batch.params));
 
   Request request;
   request.dtype = dtype;
@@ -150,8 +150,7 @@ void check_batch(const Batch& batch) {
   evaluate(loss, operands, request, {samples.data(), dtype, 1, shape, nullptr});
   for (std::size_t i = 1; i < batch.results.size(); ++i) {
     CAPTURE(i);
-    CHECK(read_code(&samples[(i - 1) * size], size) ==
-          std::stoull(batch.results[i], nullptr, 16));
+    CHECK(read_code(&samples[(i - 1) * size], size) == std::stoull(batch.results[i], nullptr, 16));
   }
 }
 

@@ -73,6 +73,15 @@ def test_means_over_nothing(y: Any, weights: Any, mask: Any, reduction: str) -> 
         partial.result(empty="raise")
 
 
+def test_the_caller_may_say_what_the_mean_over_an_empty_batch_is() -> None:
+    nothing = np.zeros((0, 3), np.float32)
+    assert mse.loss()(nothing, nothing).shape == (0,)
+    mean = mse.loss()(nothing, nothing, empty="nan")
+    assert mean.shape == () and np.isnan(mean)
+    with pytest.raises(ValueError, match=r"empty"):
+        mse.loss()(nothing, nothing, empty="raise")
+
+
 @pytest.mark.parametrize("empty", ["zero", "nan", "raise"])
 def test_means_over_something_do_not_care(empty: str) -> None:
     assert mse.loss()([[1.0], [2.0]], [[2.0], [2.0]], [1, 0], empty=empty) == 0.5

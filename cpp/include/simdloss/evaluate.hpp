@@ -25,14 +25,14 @@ class BoundLoss {
   const std::vector<double>& params() const { return params_; }
 
  private:
-  friend BoundLoss bind(const LossInfo& info, const std::vector<double>& params);
+  friend BoundLoss bind_loss(const LossInfo& info, const std::vector<double>& params);
   const LossInfo* info_ = nullptr;
   std::vector<double> params_;
 };
 
 /// Checks `params` (in the order of info.params; bools as 0 and 1) against their domains. Throws
 /// Error (kValue) naming the parameter.
-BoundLoss bind(const LossInfo& info, const std::vector<double>& params);
+BoundLoss bind_loss(const LossInfo& info, const std::vector<double>& params);
 
 /// Whether {0, 1} labels stand for {-1, 1} (losses with converts_binary_labels only).
 enum class Labels : std::uint8_t { kAuto, kBinary, kSigned };

@@ -46,8 +46,9 @@ def round_to(x: mpf, digits: int) -> mpf:
         return +x
 
 
-def solve_reference(points: Sequence[mpf], values: Sequence[mpf], weights: Sequence[mpf]
-                    ) -> list[mpf]:
+def solve_reference(
+    points: Sequence[mpf], values: Sequence[mpf], weights: Sequence[mpf]
+) -> list[mpf]:
     """Coefficients whose weighted error on the points alternates with equal size."""
     n = len(points)
     matrix = mp.matrix(n, n)
@@ -74,8 +75,9 @@ def extrema(errors: Sequence[mpf], count: int) -> list[int]:
     return peaks
 
 
-def remez(grid: Sequence[mpf], values: Sequence[mpf], weights: Sequence[mpf], degree: int
-          ) -> list[mpf]:
+def remez(
+    grid: Sequence[mpf], values: Sequence[mpf], weights: Sequence[mpf], degree: int
+) -> list[mpf]:
     """Coefficients of the weighted minimax polynomial on a grid."""
     count = degree + 2
     last = len(grid) - 1
@@ -118,17 +120,22 @@ def fit(name: str, type_name: str) -> tuple[list[mpf], mpf]:
     coefficients = remez(grid, values, weights, degree)
     # Errors from here on are in units of the type's ULP, small enough for double precision.
     unit = mpf(2) ** (digits - 1)
-    basis = np.array([[float(w * x**k) for k in range(degree + 1)]
-                      for x, w in zip(grid, weights, strict=True)])
+    basis = np.array(
+        [[float(w * x**k) for k in range(degree + 1)] for x, w in zip(grid, weights, strict=True)]
+    )
     for k in range(degree + 1):
-        errors = [w * (v - mp.polyval(coefficients[::-1], x)) * unit
-                  for x, v, w in zip(grid, values, weights, strict=True)]
+        errors = [
+            w * (v - mp.polyval(coefficients[::-1], x)) * unit
+            for x, v, w in zip(grid, values, weights, strict=True)
+        ]
         free = basis[:, k:]
         for j, change in enumerate(refit(free, np.array([float(e) for e in errors]))):
             coefficients[k + j] += mpf(float(change)) / unit
         coefficients[k] = round_to(coefficients[k], digits)
-    worst = max(abs(w * (v - mp.polyval(coefficients[::-1], x))) * unit
-                for x, v, w in zip(grid, values, weights, strict=True))
+    worst = max(
+        abs(w * (v - mp.polyval(coefficients[::-1], x))) * unit
+        for x, v, w in zip(grid, values, weights, strict=True)
+    )
     return coefficients, worst
 
 
@@ -236,8 +243,10 @@ def main(names: Sequence[str]) -> int:
             text = ", ".join(literal(c, type_name) for c in coefficients)
             used = is_used(text)
             stale += not used
-            print(f"{name} {type_name}: error {mp.nstr(error, 3)} ULP" + (
-                "" if used else ", NOT what the headers have"))
+            print(
+                f"{name} {type_name}: error {mp.nstr(error, 3)} ULP"
+                + ("" if used else ", NOT what the headers have")
+            )
             print(textwrap.indent(textwrap.fill(text, 92), "    "))
     return 1 if stale else 0
 

@@ -73,7 +73,8 @@ def test_an_isa_object_needs_no_library_code(isa: str) -> None:
 def test_no_wide_vectors_outside_the_isa_objects() -> None:
     """Nor in the objects for machines without them, whatever their names."""
     wide = re.compile(r"%[yz]mm\d|%k[0-7]\b")
-    users, narrow = set(), set()
+    users: set[str] = set()
+    narrow: set[str] = set()
     for path in built("default").rglob("*.o"):
         text = run("objdump", "-d", "--no-show-raw-insn", path)
         (users if wide.search(text) else narrow).add(path.name)

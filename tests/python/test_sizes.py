@@ -77,7 +77,8 @@ def test_the_caller_may_say_what_the_mean_over_an_empty_batch_is() -> None:
     nothing = np.zeros((0, 3), np.float32)
     assert mse.loss()(nothing, nothing).shape == (0,)
     mean = mse.loss()(nothing, nothing, empty="nan")
-    assert mean.shape == () and np.isnan(mean)
+    assert mean.shape == ()
+    assert np.isnan(mean)
     with pytest.raises(ValueError, match=r"empty"):
         mse.loss()(nothing, nothing, empty="raise")
 

@@ -37,7 +37,7 @@ endfunction()
 function(simdloss_use_isa target name)
   get_property(flags GLOBAL PROPERTY SIMDLOSS_FLAGS_${name})
   simdloss_compile_options(${target})
-  target_compile_options(${target} PRIVATE ${flags}
+  target_compile_options(${target} PRIVATE ${flags} -fno-exceptions
                                            $<$<CXX_COMPILER_ID:GNU>:-fvect-cost-model=dynamic>)
   if(name STREQUAL "avx512" AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     # g++ 12 warns of its own AVX-512 headers.

@@ -65,9 +65,11 @@ def test_an_isa_object_exports_one_symbol_and_what_carries_its_tag(isa: str) -> 
 @pytest.mark.parametrize("isa", ISAS)
 def test_an_isa_object_needs_no_library_code(isa: str) -> None:
     """No allocation, no exceptions, no OpenMP, no std: at most libc's arithmetic and memory."""
-    needed = run("nm", "--demangle", "--undefined-only", isa_objects("debug")[isa]).split()
-    allowed = {"U", "fma", "fmaf", "sqrt", "sqrtf", "memcpy", "memset", "_GLOBAL_OFFSET_TABLE_"}
-    assert set(needed) <= allowed
+    lines = run("nm", "--demangle", "--undefined-only", isa_objects("debug")[isa]).splitlines()
+    needed = {line.split(maxsplit=1)[1] for line in lines}
+    assert needed, "the exact way of the sum over samples is outside"
+    foreign = {name for name in needed if not name.startswith("simdloss::")}
+    assert foreign <= {"fma", "fmaf", "sqrt", "sqrtf", "memcpy", "memset"}
 
 
 def test_no_wide_vectors_outside_the_isa_objects() -> None:

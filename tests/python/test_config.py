@@ -14,6 +14,8 @@ import numpy as np
 import pytest
 
 import simdloss
+from spec.numbers import FORMATS
+from spec.semantics import Reduced
 from support.bits import assert_same_bits
 from support.dtypes import FLOATS
 from support.keras_calls import keras
@@ -177,9 +179,6 @@ def test_subclasses() -> None:
         assert samples.dtype == dtype
         w = np.linspace(0, 1, 40)
         for reduction in ("sum", "mean", "mean_with_sample_weight"):
-            from spec.numbers import FORMATS
-            from spec.semantics import Reduced
-
             loss = Quantile(dtype=dtype, reduction=reduction)
             expected = Reduced(samples, w, None, reduction).rounded(FORMATS[dtype])
             assert_same_bits(loss(t, p, w), expected.astype(dtype))

@@ -15,7 +15,7 @@ from spec.numbers import FORMATS
 from spec.semantics import compute_format, result_format, signed
 from support.bits import assert_same_bits
 from support.dtypes import BFLOAT16, DTYPES, FLOATS, every_dtype, every_float
-from support.variants import Variant, every_loss, every_reduction, every_variant, mae, mse
+from support.variants import DEFAULTS, Variant, every_loss, every_reduction, every_variant, mae, mse
 
 SHAPE = (6, 5)
 
@@ -33,8 +33,6 @@ PAIRS = [pytest.param(t, p, id=f"{t}-{p}") for t, p in itertools.product(DTYPES,
 
 @pytest.mark.parametrize(("true_dtype", "pred_dtype"), PAIRS)
 def test_every_pair_of_dtypes(true_dtype: str, pred_dtype: str) -> None:
-    from support.variants import DEFAULTS
-
     for variant in DEFAULTS:
         case = variant.case
         t = small_integers(variant, true_dtype, "y_true")
@@ -55,8 +53,6 @@ def test_every_pair_of_dtypes(true_dtype: str, pred_dtype: str) -> None:
 @pytest.mark.parametrize(("true_dtype", "pred_dtype"), PAIRS)
 def test_reading_a_dtype_is_converting_it_first(true_dtype: str, pred_dtype: str) -> None:
     """The same bits as from arrays of the computation type."""
-    from support.variants import DEFAULTS
-
     for variant in DEFAULTS:
         t = small_integers(variant, true_dtype, "y_true")
         p = small_integers(variant, pred_dtype, "y_pred")
@@ -74,7 +70,7 @@ def test_narrow_floats_are_computed_in_float32(variant: Variant, narrow: str) ->
     assert_same_bits(variant.function(t, p), in_float32.astype(FLOATS[narrow]))
 
 
-@every_reduction()
+@every_reduction
 @every_float
 def test_classes_return_their_dtype(dtype: str, reduction: str) -> None:
     for given in DTYPES:

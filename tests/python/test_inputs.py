@@ -14,6 +14,7 @@ import scipy.sparse
 import simdloss
 from support.bits import assert_same_bits
 from support.dtypes import BFLOAT16
+from support.processes import run_python
 from support.variants import Variant, every_loss, mse
 
 T, P = mse.draw((4, 3))
@@ -190,9 +191,6 @@ def test_torch_tensors() -> None:
 
 def test_bfloat16_is_read_without_ml_dtypes() -> None:
     """Through DLPack; then the result of a function is float32."""
-    import subprocess
-    import sys
-
     code = """
 import sys
 sys.modules["ml_dtypes"] = None  # importing it fails
@@ -225,4 +223,4 @@ except ImportError as error:
 else:
     raise AssertionError("no ImportError")
 """
-    subprocess.run([sys.executable, "-c", code], check=True)
+    run_python(code)

@@ -117,7 +117,7 @@ MASKS = ("none", "full")
 
 @settings(max_examples=60)
 @given(data=st.data())
-@every_reduction()
+@every_reduction
 @every_variant
 def test_classes(variant: Variant, reduction: str, data: st.DataObject) -> None:
     t, p = data.draw(batches(variant))

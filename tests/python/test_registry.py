@@ -12,6 +12,7 @@ import simdloss
 from simdloss import _core, losses
 from spec import CASES
 from support.keras_calls import keras
+from support.processes import run_python
 from support.variants import Variant, every_loss
 
 ALIASES = {
@@ -130,12 +131,8 @@ def test_call_signature() -> None:
 
 
 def test_the_specification_imports_neither_subject_nor_keras() -> None:
-    import subprocess
-    import sys
-    from pathlib import Path
-
     code = (
         "import sys, spec, spec.bound, spec.semantics\n"
         "assert not {'simdloss', 'keras', 'jax', 'scipy'} & set(sys.modules)"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[1])
+    run_python(code)

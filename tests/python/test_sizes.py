@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import simdloss
+from spec.semantics import adjust_ranks
 from support.bits import assert_same_bits
 from support.keras_calls import call_keras_class, call_keras_function
 from support.variants import Variant, every_loss, every_reduction, mse
@@ -28,7 +29,7 @@ def test_functions_of_empty_arrays_give_what_keras_gives(
 
 
 @pytest.mark.parametrize("shape", EMPTY_SHAPES, ids=str)
-@every_reduction()
+@every_reduction
 @every_loss
 def test_classes_of_empty_arrays_give_what_keras_gives(
     variant: Variant, reduction: str, shape: tuple[int, ...]
@@ -133,8 +134,6 @@ def test_scalar_results_are_numpy_scalars() -> None:
 )
 @every_loss
 def test_rank_adjustment(variant: Variant, x: tuple[int, ...], y: tuple[int, ...]) -> None:
-    from spec.semantics import adjust_ranks
-
     t, p = variant.draw(x)[0], variant.draw(y)[1]
     tt, pp = adjust_ranks(t, p)
     if not tt.shape and variant.case.row_finish == "mean":

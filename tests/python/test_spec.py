@@ -13,7 +13,7 @@ import pytest
 from spec.bound import elements, row
 from spec.numbers import BFLOAT16, FLOAT16, FLOAT32, FLOAT64
 from spec.semantics import Reduced, adjust_ranks
-from support.keras_calls import keras, reduce_with_keras
+from support.keras_calls import keras, reduce_with_keras, squeeze_or_expand_to_same_rank
 from support.variants import Variant, every_reduction, every_variant
 
 
@@ -45,8 +45,6 @@ def test_definition_agrees_with_keras_on_everyday_values(variant: Variant) -> No
     ids=str,
 )
 def test_rank_adjustment_is_that_of_keras(x: tuple[int, ...], y: tuple[int, ...]) -> None:
-    from keras.src.losses.loss import squeeze_or_expand_to_same_rank
-
     ours = adjust_ranks(np.zeros(x), np.zeros(y))
     theirs = squeeze_or_expand_to_same_rank(np.zeros(x), np.zeros(y))
     assert [a.shape for a in ours] == [a.shape for a in theirs]

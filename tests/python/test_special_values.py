@@ -12,6 +12,7 @@ import pytest
 import simdloss
 from spec.numbers import FORMATS
 from support.bits import assert_same_bits
+from support.dtypes import DTYPES
 from support.variants import (
     BY_NAME,
     IDENTICAL_ISAS,
@@ -112,8 +113,6 @@ def test_clip_bounds_are_those_of_the_declared_type(
 
 @pytest.mark.parametrize("narrow", ["float16", "bfloat16", "int8", "bool"])
 def test_clip_bounds_are_never_coarser_than_float32(narrow: str) -> None:
-    from support.dtypes import DTYPES
-
     t = np.array([[1], [0], [1], [0]], DTYPES[narrow])
     p = np.array([[0], [1], [1], [0]], DTYPES[narrow])
     expected = simdloss.binary_crossentropy(t.astype(np.float32), p.astype(np.float32))

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
@@ -79,8 +81,6 @@ def test_counts_of_other_types_are_refused(n: object) -> None:
 
 def test_many_python_threads_at_once() -> None:
     """Calls share nothing but settings."""
-    from concurrent.futures import ThreadPoolExecutor
-
     t, p = mse.draw((3000, 40))
     expected = mse.loss()(t, p)
 

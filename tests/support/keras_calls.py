@@ -14,7 +14,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     import keras
     from keras.src.backend import set_keras_mask
-    from keras.src.losses.loss import reduce_weighted_values
+    from keras.src.losses.loss import reduce_weighted_values, squeeze_or_expand_to_same_rank
 
 __all__ = [
     "call_keras_class",
@@ -22,6 +22,7 @@ __all__ = [
     "keras",
     "reduce_with_keras",
     "set_keras_mask",
+    "squeeze_or_expand_to_same_rank",
 ]
 
 

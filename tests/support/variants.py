@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -67,8 +66,8 @@ mse = BY_NAME["mean_squared_error"]
 mae = BY_NAME["mean_absolute_error"]
 
 both_widths = pytest.mark.parametrize("dtype", ["float32", "float64"])
-every_reduction = partial(pytest.mark.parametrize, "reduction")(
-    ["none", "sum", "mean", "mean_with_sample_weight"]
+every_reduction = pytest.mark.parametrize(
+    "reduction", ["none", "sum", "mean", "mean_with_sample_weight"]
 )
 
 ISAS: list[str] = list(simdloss.available_isas())

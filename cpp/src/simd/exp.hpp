@@ -4,8 +4,6 @@
 // exp, written once for every vector type. Built on [Closed list of operations] only; errors are
 // those of [Stated errors] in math.hpp.
 
-#include <limits>
-
 #include "simd/polynomial.hpp"
 #include "simd/vec.hpp"
 
@@ -123,7 +121,7 @@ SIMDLOSS_INLINE V exp(V x) {
   using C = ExpConstants<T>;
   const V in_range = exp_in_range(x, V(0));
   const V result = select(x >= V(C::kLowest), in_range, max(x, V(0)));
-  return select(x > V(C::kHighest), V(std::numeric_limits<T>::infinity()), result);
+  return select(x > V(C::kHighest), V(Limits<T>::kInfinity), result);
 }
 
 }  // namespace simdloss

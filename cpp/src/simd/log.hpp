@@ -4,8 +4,6 @@
 // log and log1p, written once for every vector type. Built on [Closed list of operations] only;
 // errors are those of [Stated errors] in math.hpp.
 
-#include <limits>
-
 #include "simd/exp.hpp"
 #include "simd/polynomial.hpp"
 #include "simd/vec.hpp"
@@ -113,13 +111,11 @@ template <class V>
 SIMDLOSS_INLINE V log(V x) {
   using T = typename V::Element;
   using C = LogConstants<T>;
-  using Limits = std::numeric_limits<T>;
-  const auto subnormal = x < V(Limits::min());
+  const auto subnormal = x < V(Limits<T>::kMin);
   const V normal = select(subnormal, x * V(C::kTwoToScale), x);
   V result = log_in_range(normal, keep(subnormal, V(-C::kScale)));
-  result = select(x < V(Limits::infinity()), result, x);
-  return select(x > V(0), result,
-                select(x == V(0), V(-Limits::infinity()), V(Limits::quiet_NaN())));
+  result = select(x < V(Limits<T>::kInfinity), result, x);
+  return select(x > V(0), result, select(x == V(0), V(-Limits<T>::kInfinity), V(Limits<T>::kNan)));
 }
 
 // ln(1 + x) = e ln 2 + log1p(m). e comes from the rounded 1 + x, but m = x 2^-e + (2^-e - 1) from
@@ -151,11 +147,10 @@ template <class V>
 SIMDLOSS_INLINE V log1p(V x) {
   using T = typename V::Element;
   using C = LogConstants<T>;
-  using Limits = std::numeric_limits<T>;
   V result = log1p_in_range(x, typename V::Bits(C::kFour), V(T(0.25)));
-  result = select(x < V(Limits::infinity()), result, x);
+  result = select(x < V(Limits<T>::kInfinity), result, x);
   return select(x > V(-1), result,
-                select(x == V(-1), V(-Limits::infinity()), V(Limits::quiet_NaN())));
+                select(x == V(-1), V(-Limits<T>::kInfinity), V(Limits<T>::kNan)));
 }
 
 // ln(1 + t) for 0 <= t <= 1; NaN stays.

@@ -4,8 +4,6 @@
 // Powers, written once for every vector type. Built on [Closed list of operations] only; errors are
 // those of [Stated errors] in math.hpp.
 
-#include <limits>
-
 #include "simd/exp.hpp"
 #include "simd/log.hpp"
 #include "simd/vec.hpp"
@@ -49,8 +47,7 @@ SIMDLOSS_INLINE V pow_int(V base_high, V base_low, int n) {
     high = product;
   }
   // The rest of an infinite product is NaN.
-  return select(abs(high) < V(std::numeric_limits<typename V::Element>::infinity()), high + low,
-                high);
+  return select(abs(high) < V(Limits<typename V::Element>::kInfinity), high + low, high);
 }
 
 // (base_high + base_low)^y for |base_low| <= ulp(base_high), base_high >= 0, y >= 0.
@@ -65,9 +62,8 @@ SIMDLOSS_INLINE V pow(V base_high, V base_low, V y) {
   using E = ExpConstants<T>;
   using L = LogConstants<T>;
   using Bits = typename V::Bits;
-  using Limits = std::numeric_limits<T>;
   // Scaled up so far that 2^(2 - e) below is finite.
-  const auto tiny = base_high < V(4 * Limits::min());
+  const auto tiny = base_high < V(4 * Limits<T>::kMin);
   const V x = select(tiny, base_high * V(L::kTwoToScale), base_high);
   const V x_low = select(tiny, base_low * V(L::kTwoToScale), base_low);
   const Bits bits = to_bits(x) - Bits(L::kThreeQuarters);
@@ -103,10 +99,10 @@ SIMDLOSS_INLINE V pow(V base_high, V base_low, V y) {
   const V product = y * log_high;
   const V product_low = fma(y, log_low, product_error(y, log_high, product));
   V result = keep(product > V(E::kLowest), exp_in_range(product, product_low));
-  result = select(product >= V(E::kHighest), V(Limits::infinity()), result);
-  const auto regular = (base_high > V(0)) & (base_high < V(Limits::infinity()));
+  result = select(product >= V(E::kHighest), V(Limits<T>::kInfinity), result);
+  const auto regular = (base_high > V(0)) & (base_high < V(Limits<T>::kInfinity));
   result = select(regular, result, select(y == V(0), V(1), abs(base_high)));
-  return select(base_high >= V(0), result, V(Limits::quiet_NaN()));
+  return select(base_high >= V(0), result, V(Limits<T>::kNan));
 }
 
 }  // namespace simdloss

@@ -38,8 +38,11 @@
 // min and max of a signed zero pair return x. Lanes never interact but in lower().
 
 #include <cstdint>
+#include <limits>
 
-#if defined(_MSC_VER) && !defined(__clang__)
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || !defined(__OPTIMIZE__)
+#define SIMDLOSS_INLINE inline  // forced inlining would make these builds many times larger
+#elif defined(_MSC_VER) && !defined(__clang__)
 #define SIMDLOSS_INLINE __forceinline
 #else
 #define SIMDLOSS_INLINE inline __attribute__((always_inline))
@@ -70,6 +73,14 @@ struct BitsOf<float> {
 template <>
 struct BitsOf<double> {
   using type = std::uint64_t;
+};
+
+// Constants, because the functions of std::numeric_limits would be code that carries no tag.
+template <class T>
+struct Limits {
+  static constexpr T kMin = std::numeric_limits<T>::min();  // smallest normal number
+  static constexpr T kInfinity = std::numeric_limits<T>::infinity();
+  static constexpr T kNan = std::numeric_limits<T>::quiet_NaN();
 };
 
 // Found by lookup alone: clang 14 takes shift_left<k>(b) for a template only if it knows one of

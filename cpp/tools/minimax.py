@@ -224,7 +224,7 @@ def literal(x: mpf, type_name: str) -> str:
     """The shortest decimal that rounds to x, as a C++ literal."""
     digits = DIGITS[type_name]
     for places in range(1, 20):
-        text = mp.nstr(x, places, strip_zeros=True)
+        text = str(mp.nstr(x, places, strip_zeros=True))
         if round_to(mpf(text), digits) == x:
             return text + ("F" if type_name == "float" else "")
     raise AssertionError(x)

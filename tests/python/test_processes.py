@@ -16,7 +16,6 @@ def test_import_imports_numpy_and_nothing_else() -> None:
 import sys, numpy
 before = {m.partition(".")[0] for m in sys.modules}
 import simdloss
-from support.processes import run_python as run
 new = {m.partition(".")[0] for m in sys.modules} - before - {"simdloss"}
 print(*sorted(m for m in new if m not in sys.stdlib_module_names))
 """
@@ -39,7 +38,6 @@ def test_import_needs_none_of_the_optional_packages() -> None:
 import sys
 sys.modules.update(dict.fromkeys({absent}))
 import simdloss
-from support.processes import run_python as run
 assert simdloss.MeanSquaredError()([[1.0], [2.0]], [[2.0], [2.0]]) == 0.5
 """
     run(code)
@@ -48,7 +46,6 @@ assert simdloss.MeanSquaredError()([[1.0], [2.0]], [[2.0], [2.0]]) == 0.5
 def test_nothing_is_printed() -> None:
     code = """
 import simdloss
-from support.processes import run_python as run
 simdloss.huber([1.0], [2.0])
 try: simdloss.huber([1.0], [2.0], delta=-1)
 except ValueError: pass
@@ -175,7 +172,6 @@ def test_unusable_environment_is_reported(name: str, value: str) -> None:
     """By an error of the call, not by silence and not by a crash."""
     code = f"""
 import simdloss
-from support.processes import run_python as run
 try:
     simdloss.huber([1.0], [2.0])
 except ValueError as error:

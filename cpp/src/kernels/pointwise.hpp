@@ -41,34 +41,33 @@ struct PointwiseKernel {
     }
   }
 
-  // One lane group's share of the first n < kMaxSteps * kStep elements.
+  // One lane group's share of the first n < kMaxSteps * kStep elements, step by step.
   template <int kMaxSteps>
-  static SIMDLOSS_INLINE V part_of_block(const T* t, const T* p, std::int64_t n, int lane,
-                                         const Args& args) {
-    constexpr int half = kMaxSteps / 2;
-    if constexpr (kMaxSteps == kBlockSteps) {
-      // Whole half blocks are common, and need neither a loop nor memory for their values.
-      if (n - lane >= (half - 1) * kStep + kWidth) {
-        const V left = tree<half>(t + lane, p + lane, args);
-        const std::int64_t rest = n - half * kStep;
-        if (rest <= lane) return left;
-        return left + part_of_block<half>(t + half * kStep, p + half * kStep, rest, lane, args);
-      }
-      return part_of_block<half>(t, p, n, lane, args);
-    } else {
-      V values[kMaxSteps];
-      int step = 0;
-      std::int64_t left = n - lane;
-      for (; left >= kWidth; left -= kStep, ++step) {
-        values[step] = value(t + lane + step * kStep, p + lane + step * kStep, args);
-      }
-      if (left > 0) {
-        const T* const t_tail = t + lane + step * kStep;
-        const T* const p_tail = p + lane + step * kStep;
-        values[step++] = value_first(t_tail, p_tail, left, args);
-      }
-      return sum_of_steps<kMaxSteps>(values, step);
+  static SIMDLOSS_INLINE V sum_by_steps(const T* t, const T* p, std::int64_t n, int lane,
+                                        const Args& args) {
+    V values[kMaxSteps];
+    int step = 0;
+    std::int64_t left = n - lane;
+    for (; left >= kWidth; left -= kStep, ++step) {
+      values[step] = value(t + lane + step * kStep, p + lane + step * kStep, args);
     }
+    if (left > 0) {
+      const T* const t_tail = t + lane + step * kStep;
+      const T* const p_tail = p + lane + step * kStep;
+      values[step++] = value_first(t_tail, p_tail, left, args);
+    }
+    return sum_of_steps<kMaxSteps>(values, step);
+  }
+
+  // The same for n < kBlock, with whole half blocks (common in short rows) without a loop.
+  static SIMDLOSS_INLINE V sum_by_halves(const T* t, const T* p, std::int64_t n, int lane,
+                                         const Args& args) {
+    constexpr int half = kBlockSteps / 2;
+    if (n - lane < (half - 1) * kStep + kWidth) return sum_by_steps<half>(t, p, n, lane, args);
+    const V left = tree<half>(t + lane, p + lane, args);
+    const std::int64_t rest = n - half * kStep;
+    if (rest <= lane) return left;
+    return left + sum_by_steps<half>(t + half * kStep, p + half * kStep, rest, lane, args);
   }
 
   // The tree over the first n of kSteps values; the others count as +0 and are not read.
@@ -86,14 +85,20 @@ struct PointwiseKernel {
   static void accumulate(const T* t, const T* p, std::int64_t n, const Args& shared,
                          LaneSums& lanes) {
     const Args args = shared;  // a local copy lets the compiler keep the constants in registers
+    constexpr int half = kBlockSteps / 2;
     for (; n >= kBlock<T>; n -= kBlock<T>, t += kBlock<T>, p += kBlock<T>) {
       for (int group = 0; group < kGroups; ++group) {
-        const int lane = group * kWidth;
-        Accumulator::add(tree<kBlockSteps>(t + lane, p + lane, args), group, lanes);
+        V halves[2];
+        for (int i = 0; i < 2; ++i) {  // a loop, because formulas are long
+          const int first = group * kWidth + i * half * kStep;
+          halves[i] = tree<half>(t + first, p + first, args);
+        }
+        Accumulator::add(halves[0] + halves[1], group, lanes);
       }
     }
     for (int group = 0; group < kGroups && group * kWidth < n; ++group) {
-      Accumulator::add(part_of_block<kBlockSteps>(t, p, n, group * kWidth, args), group, lanes);
+      const V sum = sum_by_steps<kBlockSteps>(t, p, n, group * kWidth, args);
+      Accumulator::add(sum, group, lanes);
     }
   }
 
@@ -102,7 +107,7 @@ struct PointwiseKernel {
                                           const Args& args) {
     V block[kGroups];
     for (int group = 0; group < kGroups; ++group) {
-      block[group] = part_of_block<kBlockSteps>(t, p, n, group * kWidth, args);
+      block[group] = sum_by_halves(t, p, n, group * kWidth, args);
     }
     return Accumulator::sum_of_block(block);
   }

@@ -13,7 +13,11 @@ os.environ["KERAS_BACKEND"] = "numpy"
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # more threads than cores must not spin
 
 settings.register_profile(
-    "ci", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    "ci",
+    derandomize=True,
+    deadline=None,
+    max_examples=60,
+    suppress_health_check=[HealthCheck.too_slow],
 )
 settings.register_profile("explore", deadline=None, max_examples=5000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))

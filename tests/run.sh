@@ -41,7 +41,8 @@ stage_consumer() {
   cmake -G Ninja -S tests/consumer -B $out/installed -DCMAKE_PREFIX_PATH="$prefix" >/dev/null
   cmake --build $out/installed
   $out/installed/consumer
-  cmake -G Ninja -S tests/consumer -B $out/embedded -DSIMDLOSS_SOURCE_DIR="$PWD" >/dev/null
+  cmake -G Ninja -S tests/consumer -B $out/embedded -DCMAKE_BUILD_TYPE=Debug \
+    -DSIMDLOSS_SOURCE_DIR="$PWD" >/dev/null
   cmake --build $out/embedded
   $out/embedded/consumer
   local flags

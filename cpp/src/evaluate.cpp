@@ -3,11 +3,11 @@
 
 #include <algorithm>
 #include <atomic>
-#include <bit>
 #include <mutex>
 #include <optional>
 
 #include "cpu.hpp"
+#include "fingerprint.hpp"
 #include "parallel.hpp"
 #include "plan.hpp"
 #include "rows.hpp"
@@ -284,39 +284,6 @@ Variants make_variants(const Call& call) {
   return variants;
 }
 
-// FNV-1a over everything that makes two sums incomparable.
-class Fingerprint {
- public:
-  void add(std::uint64_t word) {
-    for (int byte = 0; byte < 8; ++byte) {
-      hash_ = (hash_ ^ (word >> (8 * byte) & 0xFF)) * 0x100000001B3U;
-    }
-  }
-  void add(const char* text) {
-    for (; *text != '\0'; ++text) add(std::uint64_t{static_cast<unsigned char>(*text)});
-    add(std::uint64_t{0});
-  }
-  void add(double x) { add(std::bit_cast<std::uint64_t>(x + 0.0)); }
-  std::uint64_t value() const { return hash_; }
-
- private:
-  std::uint64_t hash_ = 0xCBF29CE484222325U;
-};
-
-std::uint64_t fingerprint_of(const Call& call) {
-  Fingerprint print;
-  print.add(call.loss->info().name);
-  for (const double x : call.loss->params()) print.add(x);
-  const Axes& axes = call.request.axes;
-  print.add(std::uint64_t{axes.all});
-  if (!axes.all) {
-    for (const std::int64_t axis : axes.list) print.add(static_cast<std::uint64_t>(axis));
-  }
-  print.add(call.request.epsilon);
-  print.add(static_cast<std::uint64_t>(call.request.labels));
-  return print.value();
-}
-
 // Everything or, for a value alone, what its reduction needs.
 enum class Need { kAll, kValue };
 
@@ -459,7 +426,7 @@ void reduce(const Operands& operands, const Request& request, const MutableArray
 
 PartialSums partial_sums(const BoundLoss& loss, const Operands& operands, const Request& request) {
   const Call call(&loss, operands, request);
-  return sum_up(call, fingerprint_of(call), Need::kAll);
+  return sum_up(call, fingerprint_of(loss, request), Need::kAll);
 }
 
 PartialSums partial_sums(const Operands& operands, const Request& request,

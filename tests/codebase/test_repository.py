@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import doctest
 import importlib.metadata
 import re
 import subprocess
@@ -49,6 +50,12 @@ def test_readme_commands_are_what_ci_runs() -> None:
     for command in commands:
         assert (ROOT / command).is_file()
         assert f"\nbash {command}\n" in ci
+
+
+def test_readme_examples_run() -> None:
+    failed, tried = doctest.testfile(str(ROOT / "README.md"), module_relative=False)
+    assert tried > 5
+    assert failed == 0
 
 
 def test_documents_name_files_that_exist() -> None:

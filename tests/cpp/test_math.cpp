@@ -211,7 +211,7 @@ void check_pow_int() {
     worst.print(isa_name(isa.isa), "pow_int / (n - 1)");
     CHECK(worst.ulp <= 1);
     worst_with_rest.print(isa_name(isa.isa), "pow_int with a rest");
-    CHECK(worst_with_rest.ulp <= kPowIntWithRestUlp);
+    CHECK(worst_with_rest.ulp <= kPowIntWithRestUlp<T>);
   }
 }
 TEST_CASE("pow_int is within its bounds: float") { check_pow_int<float>(); }

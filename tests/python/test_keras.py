@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import simdloss
@@ -74,7 +74,6 @@ def assert_at_least_as_close(
         assert r.error(x, compute, result) <= max(1.0, r.error(y, compute, result)), (x, y)
 
 
-@settings(max_examples=60)
 @given(data=st.data())
 @every_variant
 def test_functions(variant: Variant, data: st.DataObject) -> None:
@@ -92,7 +91,6 @@ def test_functions(variant: Variant, data: st.DataObject) -> None:
     assert_at_least_as_close(ours, theirs, exact, compute, result_format(dtype))
 
 
-@settings(max_examples=40)
 @given(data=st.data())
 @every_variant
 def test_axes(variant: Variant, data: st.DataObject) -> None:
@@ -115,7 +113,6 @@ WEIGHTS = ("none", "scalar", "samples", "column", "full")
 MASKS = ("none", "full")
 
 
-@settings(max_examples=60)
 @given(data=st.data())
 @every_reduction
 @every_variant

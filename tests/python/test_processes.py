@@ -99,6 +99,7 @@ def test_interrupt() -> None:
 import os, signal, threading, time, numpy as np, simdloss
 t = np.broadcast_to(np.float32(0.5), (2**33, 16))  # minutes of work, no memory
 loss = simdloss.BinaryCrossentropy(from_logits=True)
+signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs may ignore it
 threading.Timer(0.5, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
 start = time.monotonic()
 try:

@@ -29,7 +29,7 @@ def views(draw: Any, shape: tuple[int, ...], dtype: str) -> Any:
     order = draw(st.permutations(range(rank)))
     rng = np.random.default_rng(draw(st.integers(0, 2**16)))
     memory = rng.integers(0, 2 if dtype == "bool" else 3, [stored[i] for i in order])
-    a = a = memory.astype(DTYPES[dtype]).transpose(np.argsort(order))
+    a = memory.astype(DTYPES[dtype]).transpose(np.argsort(order))
     index = tuple(
         slice(None) if r else slice(None, None, s) for r, s in zip(repeated, steps, strict=True)
     )

@@ -57,8 +57,9 @@ void add_neighbours(T x, int count, std::vector<T>& points) {
 
 enum class Density { kSparse, kDense };
 
-// Without optimization, or with a sanitizer, a dense sweep takes ten minutes.
-#if defined(__OPTIMIZE__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+// Without optimization, with a sanitizer or under an emulator a dense sweep takes ten minutes.
+#if defined(__OPTIMIZE__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) && \
+    !defined(SIMDLOSS_EMULATED)
 inline constexpr Density kAffordable = Density::kDense;
 #else
 inline constexpr Density kAffordable = Density::kSparse;

@@ -9,7 +9,7 @@ namespace {
 template <class Loss>
 void add_losses(const double* t, const double* p, std::int64_t n, const void* args, WideSum& sum) {
   const auto& typed = *static_cast<const typename Loss::template Args<double>*>(args);
-  for (std::int64_t i = 0; i < n; ++i) sum.add(Loss::value(Wide(t[i]), Wide(p[i]), typed));
+  for (std::int64_t i = 0; i < n; ++i) sum.add(element_loss<Loss>(Wide(t[i]), Wide(p[i]), typed));
 }
 
 using AddLosses = void (*)(const double*, const double*, std::int64_t, const void*, WideSum&);

@@ -70,6 +70,10 @@ class Wide {
   friend Wide product_error(Wide x, Wide y, Wide xy) { return fma(x, y, -xy); }
 
   friend Wide abs(Wide x) { return x.significand_ < 0 ? -x : x; }
+  friend Wide copysign(Wide magnitude, Wide sign) {
+    return std::signbit(magnitude.significand_) == std::signbit(sign.significand_) ? magnitude
+                                                                                  : -magnitude;
+  }
   friend bool operator<(Wide x, Wide y) {
     if (!x.is_finite() || !y.is_finite()) return x.plain() < y.plain();
     return (x - y).significand_ < 0;
@@ -120,15 +124,20 @@ inline Wide log1p(Wide x) {
   if (x.fits_double()) return in_double([](auto v) { return log1p(v); }, x);
   return x.exponent() > 0 ? log(x) : x;
 }
-inline Wide log_cosh(Wide x) {
-  if (x.fits_double()) return in_double([](auto v) { return log_cosh(v); }, x);
+inline Wide log1p_unit(Wide x) {
+  return in_double([](auto v) { return log1p_unit(v); }, x);
+}
+inline Wide exp_nonpositive_or_zero(Wide x) {
+  return in_double([](auto v) { return exp_nonpositive_or_zero(v); }, x);
+}
+inline Wide log_cosh(Wide x, Wide e) {
+  using V = Vec<double, isa::Scalar>;
+  if (x.fits_double()) return Wide(log_cosh(V(x.value()), V(e.value())).reg);
   return x.exponent() > 0 ? abs(x) - Wide(kLn2) : Wide(0.5) * x * x;
 }
-inline Wide softplus_tail(Wide x) {
-  return in_double([](auto v) { return softplus_tail(v); }, x);
-}
-inline SigmoidPair<Wide> sigmoid_pair(Wide x) {
-  const auto pair = sigmoid_pair(Vec<double, isa::Scalar>(x.value()));
+inline SigmoidPair<Wide> sigmoid_pair(Wide x, Wide e) {
+  using V = Vec<double, isa::Scalar>;
+  const auto pair = sigmoid_pair(V(x.value()), V(e.value()));
   return {Wide(pair.value.reg), Wide(pair.value_rest.reg), Wide(pair.complement.reg),
           Wide(pair.complement_rest.reg)};
 }

@@ -66,15 +66,16 @@ struct MathFunctionsMaker {
              unary("sigmoid", [](V x) { return sigmoid(x); }),
              unary("sigmoid_pair value",
                    [](V x) {
-                     const SigmoidPair<V> s = sigmoid_pair(x);
+                     const SigmoidPair<V> s = sigmoid_pair(x, exp_nonpositive(-abs(x)));
                      return s.value + s.value_rest;
                    }),
              unary("sigmoid_pair complement",
                    [](V x) {
-                     const SigmoidPair<V> s = sigmoid_pair(-x);
+                     const SigmoidPair<V> s = sigmoid_pair(-x, exp_nonpositive(-abs(x)));
                      return s.complement + s.complement_rest;
                    }),
-             unary("log_cosh", [](V x) { return log_cosh(x); })},
+             unary("log_cosh", 
+                   [](V x) { return log_cosh(x, exp_nonpositive_or_zero(abs(x) * V(-2))); })},
             [](const T* x, const T* x_rest, T y, std::int64_t n, T* out) {
               for (std::int64_t i = 0; i < n; i += V::kWidth) {
                 pow(V::load(x + i), V::load(x_rest + i), V(y)).store(out + i);
@@ -92,7 +93,8 @@ struct MathFunctionsMaker {
             },
             [](const T* x, std::int64_t n, T* out) {
               for (std::int64_t i = 0; i < n; i += V::kWidth) {
-                const SigmoidPair<V> s = sigmoid_pair(V::load(x + i));
+                const V v = V::load(x + i);
+                const SigmoidPair<V> s = sigmoid_pair(v, exp_nonpositive(-abs(v)));
                 s.value.store(out + i);
                 s.value_rest.store(out + n + i);
                 s.complement.store(out + 2 * n + i);

@@ -314,6 +314,7 @@ TEST_CASE("parts and upper lanes are found where they belong") {
                           [&] { return "widen_part, lane " + std::to_string(i); });
       }
       for (double& x : wide) x = random_value<double>(random);
+      tally.add_numbers(d.first_lane(wide), wide[0], [] { return std::string("first_lane"); });
       for (int n = 1; 2 * n <= d.width; n *= 2) {
         double got[16] = {};
         d.lower(wide, n, got);

@@ -43,6 +43,7 @@ struct VecFunctions {
   bool (*all_not_nan)(const T* x);
   void (*widen_parts)(const T* x, double* to);       // all parts, in order
   void (*lower)(const T* x, std::int64_t n, T* to);  // n lanes; n is 1, 2 or 4, 2 n <= width
+  T (*first_lane)(const T* x);
 };
 
 struct VecFunctionsOfIsa {
@@ -201,6 +202,7 @@ VecFunctions<double> double_functions() {
     lower_if<4, Isa>(x, n, to);
     static_assert(V::kWidth <= 8);
   };
+  f.first_lane = [](const double* x) { return first_lane(V::load(x)); };
   return f;
 }
 

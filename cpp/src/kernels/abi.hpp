@@ -30,6 +30,11 @@ inline constexpr int kBlockSteps = 8;
 template <class T>
 inline constexpr int kBlock = kLanes<T>* kBlockSteps;  // elements
 
+// Elements whose losses a kernel makes before it adds them up: enough rows for the cost of a pass,
+// little enough for the L1 cache.
+template <class T>
+inline constexpr int kTile = 2 * kBlock<T>;
+
 // Accumulators of one row. float: 32 sums. double: 16 hi, then 16 lo.
 struct alignas(64) LaneSums {
   double values[32];

@@ -1,13 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// The driver of losses that are a sum (or mean) over the elements of a row. Owns loops, tails and
-// accumulators; the formula is Loss::value. See [Lane order is the contract].
+// The driver of losses that are a sum (or mean) over the elements of a row. The formula is the
+// loss's; RowSums adds up.
+//
+// [Light and heavy formulas] The losses of elements are made a tile at a time and added up from
+// there: every formula is a plain loop, whatever the rows' length, and its constants stay in
+// registers. Only if a formula is so light that rows stream from memory at full speed is it
+// evaluated within the sum, which overlaps better with that stream.
 
 #include <cstdint>
 
 #include "kernels/abi.hpp"
 #include "kernels/row_sum.hpp"
+#include "losses/loss.hpp"
 #include "simd/vec.hpp"
 
 namespace simdloss {
@@ -16,147 +22,119 @@ template <class Loss, class T, class Isa>
 struct PointwiseKernel {
   using V = Vec<T, Isa>;
   using Args = typename Loss::template Args<T>;
-  using Accumulator = RowAccumulator<T, Isa>;
-  static constexpr int kStep = kLanes<T>;
-  static constexpr int kWidth = V::kWidth;
-  static constexpr int kGroups = Accumulator::kGroups;
+  using Sums = RowSums<T, Isa>;
 
-  static SIMDLOSS_INLINE V value(const T* t, const T* p, const Args& args) {
-    return Loss::value(V::load(t), V::load(p), args);
+  // Losses that are made where they are added: a source for RowSums.
+  struct Fused {
+    const T* t;
+    const T* p;
+    const Args& args;
+    SIMDLOSS_INLINE V whole(std::int64_t i) const {
+      return Loss::value(V::load(t + i), V::load(p + i), args);
+    }
+    SIMDLOSS_INLINE V first(std::int64_t i, std::int64_t n) const {
+      return keep_first(Loss::value(V::load_first(t + i, n), V::load_first(p + i, n), args), n);
+    }
+  };
+
+  // Room for a tile, written in whole vectors wherever its rows start.
+  struct alignas(64) Tile {
+    T values[kTile<T> + V::kWidth];
+  };
+
+  static SIMDLOSS_INLINE V load(const T* from, std::int64_t left) {
+    return left >= V::kWidth ? V::load(from) : V::load_first(from, left);
   }
 
-  static SIMDLOSS_INLINE V value_first(const T* t, const T* p, std::int64_t n, const Args& args) {
-    return keep_first(Loss::value(V::load_first(t, n), V::load_first(p, n), args), n);
-  }
-
-  // One lane group's share of a whole block.
-  template <int kSteps>
-  static SIMDLOSS_INLINE V tree(const T* t, const T* p, const Args& args) {
-    if constexpr (kSteps == 1) {
-      return value(t, p, args);
+  // The losses of n <= kTile<T> elements, in whole vectors.
+  static SIMDLOSS_INLINE void elements(const T* t, const T* p, std::int64_t n, const Args& args,
+                                       T* losses) {
+    if constexpr (Loss::is_prepared) {
+      Tile prepared;
+      for (std::int64_t i = 0; i < n; i += V::kWidth) {
+        Loss::prepare(load(t + i, n - i), load(p + i, n - i), args).store(prepared.values + i);
+      }
+      for (std::int64_t i = 0; i < n; i += V::kWidth) {
+        Loss::value(load(t + i, n - i), load(p + i, n - i), V::load(prepared.values + i), args)
+            .store(losses + i);
+      }
     } else {
-      constexpr int half = kSteps / 2;
-      const V left = tree<half>(t, p, args);
-      return left + tree<half>(t + half * kStep, p + half * kStep, args);
-    }
-  }
-
-  // One lane group's share of the first n < kMaxSteps * kStep elements, step by step.
-  template <int kMaxSteps>
-  static SIMDLOSS_INLINE V sum_by_steps(const T* t, const T* p, std::int64_t n, int lane,
-                                        const Args& args) {
-    V values[kMaxSteps];
-    int step = 0;
-    std::int64_t left = n - lane;
-    for (; left >= kWidth; left -= kStep, ++step) {
-      values[step] = value(t + lane + step * kStep, p + lane + step * kStep, args);
-    }
-    if (left > 0) {
-      const T* const t_tail = t + lane + step * kStep;
-      const T* const p_tail = p + lane + step * kStep;
-      values[step++] = value_first(t_tail, p_tail, left, args);
-    }
-    return sum_of_steps<kMaxSteps>(values, step);
-  }
-
-  // The same for n < kBlock, with whole half blocks (common in short rows) without a loop.
-  static SIMDLOSS_INLINE V sum_by_halves(const T* t, const T* p, std::int64_t n, int lane,
-                                         const Args& args) {
-    constexpr int half = kBlockSteps / 2;
-    if (n - lane < (half - 1) * kStep + kWidth) return sum_by_steps<half>(t, p, n, lane, args);
-    const V left = tree<half>(t + lane, p + lane, args);
-    const std::int64_t rest = n - half * kStep;
-    if (rest <= lane) return left;
-    return left + sum_by_steps<half>(t + half * kStep, p + half * kStep, rest, lane, args);
-  }
-
-  // The tree over the first n of kSteps values; the others count as +0 and are not read.
-  template <int kSteps>
-  static SIMDLOSS_INLINE V sum_of_steps(const V* values, int n) {
-    if constexpr (kSteps == 1) {
-      return n > 0 ? values[0] : V(T(0));
-    } else {
-      constexpr int half = kSteps / 2;
-      const V left = sum_of_steps<half>(values, n);
-      return n <= half ? left : left + sum_of_steps<half>(values + half, n - half);
-    }
-  }
-
-  static void accumulate(const T* t, const T* p, std::int64_t n, const Args& shared,
-                         LaneSums& lanes) {
-    const Args args = shared;  // a local copy lets the compiler keep the constants in registers
-    constexpr int half = kBlockSteps / 2;
-    for (; n >= kBlock<T>; n -= kBlock<T>, t += kBlock<T>, p += kBlock<T>) {
-      for (int group = 0; group < kGroups; ++group) {
-        V halves[2];
-        for (int i = 0; i < 2; ++i) {  // a loop, because formulas are long
-          const int first = group * kWidth + i * half * kStep;
-          halves[i] = tree<half>(t + first, p + first, args);
-        }
-        Accumulator::add(halves[0] + halves[1], group, lanes);
+      for (std::int64_t i = 0; i < n; i += V::kWidth) {
+        Loss::value(load(t + i, n - i), load(p + i, n - i), args).store(losses + i);
       }
     }
-    for (int group = 0; group < kGroups && group * kWidth < n; ++group) {
-      const V sum = sum_by_steps<kBlockSteps>(t, p, n, group * kWidth, args);
-      Accumulator::add(sum, group, lanes);
+  }
+
+  static void accumulate(const void* t_row, const void* p_row, std::int64_t n, const void* args,
+                         LaneSums& lanes) noexcept {
+    const Args typed = *static_cast<const Args*>(args);  // a copy that no store can change
+    const T* const t = static_cast<const T*>(t_row);
+    const T* const p = static_cast<const T*>(p_row);
+    for (std::int64_t i = 0; i < n; i += kBlock<T>) {
+      const std::int64_t length = n - i < kBlock<T> ? n - i : kBlock<T>;
+      if constexpr (Loss::is_light) {
+        Sums::add_block(Fused{t + i, p + i, typed}, length, lanes);
+      } else {
+        Tile tile;
+        elements(t + i, p + i, length, typed, tile.values);
+        Sums::add_block(typename Sums::Stored{tile.values}, length, lanes);
+      }
     }
   }
 
-  // A row of less than a block needs no lanes in memory.
-  static SIMDLOSS_INLINE RowSum short_row(const T* t, const T* p, std::int64_t n,
-                                          const Args& args) {
-    V block[kGroups];
-    for (int group = 0; group < kGroups; ++group) {
-      block[group] = sum_by_halves(t, p, n, group * kWidth, args);
+  // Calls body(t, p, i) for each row i.
+  template <class Body>
+  static SIMDLOSS_INLINE void for_rows(const RowBlock& rows, Body body) {
+    for (std::int64_t i = 0; i < rows.n_rows; ++i) {
+      body(reinterpret_cast<const T*>(static_cast<const char*>(rows.t) + i * rows.t_stride),
+           reinterpret_cast<const T*>(static_cast<const char*>(rows.p) + i * rows.p_stride), i);
     }
-    return Accumulator::sum_of_block(block);
   }
 
-  // Rows of one element: the same numbers without lanes, because x + 0 is x.
-  static void elements(const T* t, const T* p, std::int64_t n, const Args& shared, T* losses) {
-    const Args args = shared;
-    std::int64_t i = 0;
-    for (; i + kWidth <= n; i += kWidth) (value(t + i, p + i, args) + V(T(0))).store(losses + i);
-    const std::int64_t left = n - i;
-    if (left > 0) (value_first(t + i, p + i, left, args) + V(T(0))).store_first(losses + i, left);
+  // Rows of kBlock<T> elements or less, as many at a time as fit a tile; adjacent ones as one.
+  static void tiled_row_losses(const RowBlock& rows, double divisor, const Args& args, T* losses) {
+    const std::int64_t size = rows.n_cols * static_cast<std::int64_t>(sizeof(T));
+    const bool adjacent = rows.t_stride == size && rows.p_stride == size;
+    const std::int64_t step = kTile<T> / rows.n_cols;
+    Tile tile;
+    RowBlock part = rows;
+    for (std::int64_t row = 0; row < rows.n_rows; row += step) {
+      part.t = static_cast<const char*>(rows.t) + row * rows.t_stride;
+      part.p = static_cast<const char*>(rows.p) + row * rows.p_stride;
+      part.n_rows = rows.n_rows - row < step ? rows.n_rows - row : step;
+      const std::int64_t n_rows = part.n_rows;
+      if (adjacent) part.n_rows = 1;
+      const std::int64_t length = adjacent ? n_rows * rows.n_cols : rows.n_cols;
+      for_rows(part, [&](const T* t, const T* p, std::int64_t i) {
+        elements(t, p, length, args, tile.values + i * rows.n_cols);
+      });
+      Sums::row_losses(tile.values, n_rows, rows.n_cols, divisor, losses + row);
+    }
   }
 
   static void row_losses(const RowBlock& rows, double divisor, const void* args,
                          void* losses) noexcept {
     const Args typed = *static_cast<const Args*>(args);
     T* const out = static_cast<T*>(losses);
-    const char* t = static_cast<const char*>(rows.t);
-    const char* p = static_cast<const char*>(rows.p);
-    constexpr std::int64_t size = sizeof(T);
-    if (rows.n_cols == 1 && rows.t_stride == size && rows.p_stride == size) {
-      elements(reinterpret_cast<const T*>(t), reinterpret_cast<const T*>(p), rows.n_rows, typed,
-               out);
-      return;
-    }
-    for (std::int64_t row = 0; row < rows.n_rows; ++row) {
-      const T* const t_row = reinterpret_cast<const T*>(t);
-      const T* const p_row = reinterpret_cast<const T*>(p);
-      RowSum sum;
-      if (rows.n_cols < kBlock<T>) {
-        sum = short_row(t_row, p_row, rows.n_cols, typed);
-      } else {
+    if (rows.n_cols > kBlock<T>) {
+      for_rows(rows, [&](const T* t, const T* p, std::int64_t i) {
         LaneSums lanes = {};
-        accumulate(t_row, p_row, rows.n_cols, typed, lanes);
-        sum = Accumulator::finish(lanes);
+        accumulate(t, p, rows.n_cols, args, lanes);
+        const RowSum sum = Sums::finish(lanes);
+        out[i] = static_cast<T>((sum.hi + sum.lo) / divisor + 0.0);
+      });
+    } else if (Loss::is_light && rows.n_cols >= kLanes<T>) {
+      if constexpr (Loss::is_light) {
+        for_rows(rows, [&](const T* t, const T* p, std::int64_t i) {
+          out[i] = static_cast<T>(Sums::sum(Fused{t, p, typed}, 0, rows.n_cols) / divisor + 0.0);
+        });
       }
-      out[row] = static_cast<T>((sum.hi + sum.lo) / divisor + 0.0);
-      t += rows.t_stride;
-      p += rows.p_stride;
+    } else {
+      tiled_row_losses(rows, divisor, typed, out);
     }
   }
 
-  static void accumulate_untyped(const void* t, const void* p, std::int64_t n, const void* args,
-                                 LaneSums& lanes) noexcept {
-    accumulate(static_cast<const T*>(t), static_cast<const T*>(p), n,
-               *static_cast<const Args*>(args), lanes);
-  }
-
-  static constexpr LossKernels kernels{&row_losses, &accumulate_untyped};
+  static constexpr LossKernels kernels{&row_losses, &accumulate};
 };
 
 }  // namespace simdloss

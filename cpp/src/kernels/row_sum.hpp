@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// The accumulators of a row: see [Lane order is the contract].
+// Sums over rows, from the losses of their elements: see [Lane order is the contract].
 
 #include <cstdint>
 
@@ -11,24 +11,117 @@
 namespace simdloss {
 
 template <class T, class Isa>
-struct RowAccumulator {
+class RowSums {
   using V = Vec<T, Isa>;
   using D = Vec<double, Isa>;
   static constexpr bool kPairs = sizeof(T) == sizeof(double);  // hi + lo
-  static constexpr int kGroups = kLanes<T> / V::kWidth;        // vectors that hold all lanes
-  static constexpr int kParts = V::kWidth / D::kWidth;         // of one of them, in double
+  static constexpr int kStep = kLanes<T>;
+  static constexpr int kGroups = kLanes<T> / V::kWidth;  // vectors that hold all lanes
+  static constexpr int kParts = V::kWidth / D::kWidth;   // of one of them, in double
   static constexpr int kSums = kGroups * kParts;
 
-  // The sum of a row that is a single block, from the block's sum in each lane.
-  static SIMDLOSS_INLINE RowSum sum_of_block(const V (&block)[kGroups]) {
+ public:
+  // Elements in memory. Like all sources of the sums below it gives the vector that starts at
+  // element i, whole or its first n lanes and zeros.
+  struct Stored {
+    const T* elements;
+    SIMDLOSS_INLINE V whole(std::int64_t i) const { return V::load(elements + i); }
+    SIMDLOSS_INLINE V first(std::int64_t i, std::int64_t n) const {
+      return V::load_first(elements + i, n);
+    }
+  };
+
+  // The sum of a row of n <= kBlock<T> elements from `begin` on.
+  template <class Source>
+  static SIMDLOSS_INLINE double sum(const Source& source, std::int64_t begin, std::int64_t n) {
     D hi[kSums];
     D lo[kSums];
-    for (int group = 0; group < kGroups; ++group) widen(block[group], hi + group * kParts);
+    for (int group = 0; group < kGroups; ++group) {
+      const std::int64_t lane = group * V::kWidth;
+      const V sum = n > lane ? tree<kBlockSteps>(source, begin + lane, n - lane) : V(T(0));
+      widen(sum, hi + group * kParts);
+    }
     for (int i = 0; kPairs && i < kSums; ++i) lo[i] = D(0.0);
-    return halve(hi, lo);
+    halve(hi, lo, static_cast<int>(n < kStep ? (n + D::kWidth - 1) / D::kWidth : kSums));
+    if constexpr (kPairs) hi[0] = hi[0] + lo[0];
+    return first_lane(hi[0]);
   }
 
-  // Adds a block's sum in the lanes of `group` to their accumulators.
+  // losses[i] = (sum of row i) / divisor, never -0, for adjacent rows of n_cols <= kBlock<T>
+  // elements, kTile<T> in all or less.
+  static void row_losses(const T* elements, std::int64_t n_rows, std::int64_t n_cols,
+                         double divisor, T* losses) {
+    if (n_cols == 1) {
+      copy(elements, n_rows, losses);
+      return;
+    }
+    double sums[kTile<T> / 2];
+    for (std::int64_t row = 0; row < n_rows; ++row) {
+      sums[row] = sum(Stored{elements}, row * n_cols, n_cols);
+    }
+    std::int64_t row = 0;
+    for (; row + D::kWidth <= n_rows; row += D::kWidth) {
+      (D::load(sums + row) / D(divisor) + D(0.0)).store(sums + row);
+    }
+    for (; row < n_rows; ++row) sums[row] = sums[row] / divisor + 0.0;
+    for (row = 0; row < n_rows; ++row) losses[row] = static_cast<T>(sums[row]);
+  }
+
+  // Adds a block of n <= kBlock<T> elements to the lanes; less in the last call only.
+  template <class Source>
+  static SIMDLOSS_INLINE void add_block(const Source& source, std::int64_t n, LaneSums& lanes) {
+    for (int group = 0; group < kGroups && group * V::kWidth < n; ++group) {
+      const std::int64_t lane = group * V::kWidth;
+      add(tree<kBlockSteps>(source, lane, n - lane), group, lanes);
+    }
+  }
+
+  static SIMDLOSS_INLINE RowSum finish(const LaneSums& lanes) {
+    D hi[kSums];
+    D lo[kSums];
+    for (int i = 0; i < kSums; ++i) {
+      hi[i] = D::load(lanes.values + i * D::kWidth);
+      if constexpr (kPairs) lo[i] = D::load(lanes.values + kLanes<T> + i * D::kWidth);
+    }
+    halve(hi, lo, kSums);
+    if constexpr (kPairs) return {first_lane(hi[0]), first_lane(lo[0])};
+    return {first_lane(hi[0]), 0.0};
+  }
+
+ private:
+  static void copy(const T* elements, std::int64_t n, T* losses) {
+    std::int64_t i = 0;
+    for (; i + V::kWidth <= n; i += V::kWidth) (V::load(elements + i) + V(T(0))).store(losses + i);
+    (V::load_first(elements + i, n - i) + V(T(0))).store_first(losses + i, n - i);
+  }
+
+  // The tree over kSteps elements a lane, for the lanes of one vector, the first of them at i.
+  template <int kSteps, class Source>
+  static SIMDLOSS_INLINE V tree(const Source& source, std::int64_t i) {
+    if constexpr (kSteps == 1) {
+      return source.whole(i);
+    } else {
+      constexpr int half = kSteps / 2;
+      const V left = tree<half>(source, i);
+      return left + tree<half>(source, i + half * kStep);
+    }
+  }
+
+  // The same where the row ends n > 0 elements from i on.
+  template <int kSteps, class Source>
+  static SIMDLOSS_INLINE V tree(const Source& source, std::int64_t i, std::int64_t n) {
+    if (n >= (kSteps - 1) * kStep + V::kWidth) return tree<kSteps>(source, i);
+    if constexpr (kSteps == 1) {
+      return source.first(i, n);
+    } else {
+      constexpr int half = kSteps / 2;
+      const V left = tree<half>(source, i, n);
+      const std::int64_t rest = n - half * kStep;
+      return rest > 0 ? left + tree<half>(source, i + half * kStep, rest) : left;
+    }
+  }
+
+  // Adds the sum of a block in the lanes of `group` to their accumulators.
   static SIMDLOSS_INLINE void add(V block, int group, LaneSums& lanes) {
     double* const hi = lanes.values + group * V::kWidth;
     D parts[kParts];
@@ -45,17 +138,6 @@ struct RowAccumulator {
     }
   }
 
-  static SIMDLOSS_INLINE RowSum finish(const LaneSums& lanes) {
-    D hi[kSums];
-    D lo[kSums];
-    for (int i = 0; i < kSums; ++i) {
-      hi[i] = D::load(lanes.values + i * D::kWidth);
-      if constexpr (kPairs) lo[i] = D::load(lanes.values + kLanes<T> + i * D::kWidth);
-    }
-    return halve(hi, lo);
-  }
-
- private:
   static SIMDLOSS_INLINE void widen(V x, D* parts) {
     if constexpr (kPairs) {
       parts[0] = x;
@@ -95,21 +177,21 @@ struct RowAccumulator {
     }
   }
 
-  static SIMDLOSS_INLINE RowSum halve(D (&hi)[kSums], D (&lo)[kSums]) {
+  // The sum of all lanes, into lane 0 of hi[0] and lo[0]. Vectors from the n-th on are 0 and left
+  // out, which changes nothing but the sign of a zero.
+  static SIMDLOSS_INLINE void halve(D (&hi)[kSums], D (&lo)[kSums], int n) {
     for (int half = kSums / 2; half > 0; half /= 2) {
-      for (int i = 0; i < half; ++i) merge(hi[i], lo[i], hi[i + half], lo[i + half]);
+      for (int i = 0; i < half; ++i) {
+        if (i + half < n) merge(hi[i], lo[i], hi[i + half], lo[i + half]);
+      }
     }
     halve_lanes<D::kWidth>(hi[0], lo[0]);
-    RowSum sum = {0.0, 0.0};
-    hi[0].store_first(&sum.hi, 1);
-    if constexpr (kPairs) lo[0].store_first(&sum.lo, 1);
-    return sum;
   }
 };
 
 template <class T, class Isa>
 RowSum finish_lanes(const LaneSums& lanes) noexcept {
-  return RowAccumulator<T, Isa>::finish(lanes);
+  return RowSums<T, Isa>::finish(lanes);
 }
 
 template <class T, class Isa>

@@ -37,12 +37,15 @@ struct BinaryLabels : Pointwise {
     return -(weigh(y.one, log(q)) + weigh(y.zero, log1p(-q)));
   }
 
-  // y softplus(-z) + (1 - y) softplus(z). Both are ln(1 + e^-|z|) and, where the logit is on the
-  // wrong side, |z| more; that part is weighted by the label that is against z's sign.
+  // y softplus(-z) + (1 - y) softplus(z), for e = e^-|z|. Both softplus are ln(1 + e) and, where
+  // the logit is on the wrong side, |z| more, weighted by the label that is against z's sign:
+  // 1 - y for z > 0, y for z < 0.
   template <class V, class T>
-  static SIMDLOSS_INLINE V crossentropy_from_logits(V t, V z, const Smoothing<T>& s) {
-    const V against = select(z > V(0), V(1) - t, t);
-    return fma(fma(against, V(s.keep), V(s.shift)), abs(z), softplus_tail(z));
+  static SIMDLOSS_INLINE V crossentropy_from_logits(V t, V z, V e, const Smoothing<T>& s) {
+    const V positive = max(copysign(V(1), z), V(0));
+    V against = positive - t;  // with z's sign
+    if (s.shift != 0) against = fma(against, V(s.keep), copysign(V(s.shift), z));
+    return fma(against, z, log1p_unit(e));
   }
 };
 
@@ -92,9 +95,14 @@ struct BinaryCrossentropyFromLogits : BinaryLabels {
     return {smoothing<T>(settings.params[0])};
   }
 
+  static constexpr bool is_prepared = true;
   template <class V, class Args>
-  static SIMDLOSS_INLINE V value(V t, V p, const Args& args) {
-    return crossentropy_from_logits(t, p, args.smoothing);
+  static SIMDLOSS_INLINE V prepare(V, V p, const Args&) {
+    return exp_of_minus_abs(p);
+  }
+  template <class V, class Args>
+  static SIMDLOSS_INLINE V value(V t, V p, V e, const Args& args) {
+    return crossentropy_from_logits(t, p, e, args.smoothing);
   }
 };
 
@@ -187,12 +195,17 @@ struct BinaryFocalCrossentropy : BinaryFocal {
 struct BinaryFocalCrossentropyFromLogits : BinaryFocal {
   static constexpr const char* name = "binary_focal_crossentropy_from_logits";
 
+  static constexpr bool is_prepared = true;
   template <class V, class Args>
-  static SIMDLOSS_INLINE V value(V t, V p, const Args& args) {
+  static SIMDLOSS_INLINE V prepare(V, V p, const Args&) {
+    return exp_of_minus_abs(p);
+  }
+  template <class V, class Args>
+  static SIMDLOSS_INLINE V value(V t, V p, V e, const Args& args) {
     const Labels<V> y = smoothed(t, args.smoothing);
-    const SigmoidPair<V> s = sigmoid_pair(p);
+    const SigmoidPair<V> s = sigmoid_pair(p, e);
     return factor(t, y, {s.complement, s.complement_rest}, {s.value, s.value_rest}, args) *
-           crossentropy_from_logits(t, p, args.smoothing);
+           crossentropy_from_logits(t, p, e, args.smoothing);
   }
 };
 

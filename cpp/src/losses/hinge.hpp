@@ -35,6 +35,7 @@ struct HingeLabels : Pointwise {
 // Source: keras.losses.hinge.
 struct Hinge : HingeLabels {
   static constexpr const char* name = "hinge";
+  static constexpr bool is_light = true;
 
   template <class V, class Args>
   static SIMDLOSS_INLINE V value(V t, V p, const Args& args) {
@@ -48,6 +49,7 @@ struct Hinge : HingeLabels {
 // Source: keras.losses.squared_hinge.
 struct SquaredHinge : HingeLabels {
   static constexpr const char* name = "squared_hinge";
+  static constexpr bool is_light = true;
 
   template <class V, class Args>
   static SIMDLOSS_INLINE V value(V t, V p, const Args& args) {

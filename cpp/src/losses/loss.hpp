@@ -35,6 +35,8 @@ struct Pointwise {
   static constexpr bool converts_binary_labels = false;
   static constexpr const ParamInfo* params = nullptr;
   static constexpr int n_params = 0;
+  static constexpr bool is_light = false;     // see [Light and heavy formulas]
+  static constexpr bool is_prepared = false;  // see [Prepared formulas]
 
   template <class T>
   struct Args {};
@@ -43,6 +45,16 @@ struct Pointwise {
     return {};
   }
 };
+
+// The loss of one element, prepared or not.
+template <class Loss, class V, class Args>
+SIMDLOSS_INLINE V element_loss(V t, V p, const Args& args) {
+  if constexpr (Loss::is_prepared) {
+    return Loss::value(t, p, Loss::prepare(t, p, args), args);
+  } else {
+    return Loss::value(t, p, args);
+  }
+}
 
 // label * term, where a zero label gives 0 whatever the term.
 template <class V>

@@ -11,6 +11,7 @@ namespace simdloss {
 // Source: keras.losses.mean_squared_error.
 struct MeanSquaredError : Pointwise {
   static constexpr const char* name = "mean_squared_error";
+  static constexpr bool is_light = true;
 
   template <class V, class Args>
   static SIMDLOSS_INLINE V value(V t, V p, const Args&) {
@@ -25,6 +26,7 @@ struct MeanSquaredError : Pointwise {
 // Source: keras.losses.mean_absolute_error.
 struct MeanAbsoluteError : Pointwise {
   static constexpr const char* name = "mean_absolute_error";
+  static constexpr bool is_light = true;
 
   template <class V, class Args>
   static SIMDLOSS_INLINE V value(V t, V p, const Args&) {
@@ -98,6 +100,7 @@ struct MeanSquaredLogarithmicError : Pointwise {
 // Source: keras.losses.huber; Huber (1964), doi:10.1214/aoms/1177703732.
 struct Huber : Pointwise {
   static constexpr const char* name = "huber";
+  static constexpr bool is_light = true;
   static constexpr ParamInfo params[] = {{"delta", 1.0, 0.0, kInfinity, true, false}};
   static constexpr int n_params = 1;
 
@@ -125,9 +128,14 @@ struct Huber : Pointwise {
 struct LogCosh : Pointwise {
   static constexpr const char* name = "log_cosh";
 
+  static constexpr bool is_prepared = true;
   template <class V, class Args>
-  static SIMDLOSS_INLINE V value(V t, V p, const Args&) {
-    return log_cosh(p - t);
+  static SIMDLOSS_INLINE V prepare(V t, V p, const Args&) {
+    return exp_nonpositive_or_zero(abs(p - t) * V(-2));
+  }
+  template <class V, class Args>
+  static SIMDLOSS_INLINE V value(V t, V p, V e, const Args&) {
+    return log_cosh(p - t, e);
   }
 };
 

@@ -33,6 +33,7 @@
 //   widen_part<i>(x)                (float only) the i-th Vec<double, Isa>::kWidth lanes, in double
 //   lower<n>(x)                     (double only) lane i + n of x in lane i for i < n, where 2 n is
 //                                   a power of two and at most kWidth; the other lanes are any
+//   first_lane(x)                   (double only) lane 0 as a double
 // clang-format on
 //
 // min and max of a signed zero pair return x. Lanes never interact but in lower().

@@ -227,6 +227,7 @@ struct Backend<double, isa::Avx2> : Avx2Words<isa::Avx2> {
       return _mm256_unpackhi_pd(x, x);
     }
   }
+  static SIMDLOSS_INLINE double first_lane(__m256d x) { return _mm256_cvtsd_f64(x); }
 
  private:
   template <int kPredicate>

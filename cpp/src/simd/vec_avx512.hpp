@@ -227,6 +227,7 @@ struct Backend<double, isa::Avx512> : Avx512Words<__mmask8, isa::Avx512> {
       return _mm512_unpackhi_pd(x, x);
     }
   }
+  static SIMDLOSS_INLINE double first_lane(__m512d x) { return _mm512_cvtsd_f64(x); }
 };
 
 }  // namespace simdloss

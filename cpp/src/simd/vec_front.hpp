@@ -186,6 +186,7 @@ struct Vec {
   friend SIMDLOSS_INLINE Vec lower(Vec x) {
     return of(Op::template lower<kLanes>(x.reg));
   }
+  friend SIMDLOSS_INLINE T first_lane(Vec x) { return Op::first_lane(x.reg); }
 };
 
 }  // namespace simdloss

@@ -230,6 +230,7 @@ struct Backend<double, isa::Neon> {
   static SIMDLOSS_INLINE float64x2_t lower(float64x2_t x) {
     return vdupq_laneq_f64(x, 1);
   }
+  static SIMDLOSS_INLINE double first_lane(float64x2_t x) { return vgetq_lane_f64(x, 0); }
 
  private:
   template <class Element>

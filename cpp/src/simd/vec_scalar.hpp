@@ -111,6 +111,7 @@ struct Backend<T, Isa> {
   static SIMDLOSS_INLINE T mul(T x, T y) { return x * y; }
   static SIMDLOSS_INLINE T div(T x, T y) { return x / y; }
   static SIMDLOSS_INLINE T neg(T x) { return -x; }
+  static SIMDLOSS_INLINE T first_lane(T x) { return x; }
   static SIMDLOSS_INLINE T sqrt(T x) {
     if constexpr (sizeof(T) == 4) {
       return __builtin_sqrtf(x);

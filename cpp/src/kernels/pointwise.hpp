@@ -73,11 +73,11 @@ struct PointwiseKernel {
     for (std::int64_t i = 0; i < n; i += kBlock<T>) {
       const std::int64_t length = n - i < kBlock<T> ? n - i : kBlock<T>;
       if constexpr (Loss::is_light) {
-        Sums::add_block(Fused{t + i, p + i, typed}, length, lanes);
+        Sums::add_block(Fused{t, p, typed}, i, length, lanes);
       } else {
         Tile tile;
         elements(t + i, p + i, length, typed, tile.values);
-        Sums::add_block(typename Sums::Stored{tile.values}, length, lanes);
+        Sums::add_block(typename Sums::Stored{tile.values}, 0, length, lanes);
       }
     }
   }

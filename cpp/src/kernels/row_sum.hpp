@@ -34,17 +34,19 @@ class RowSums {
   // The sum of a row of n <= kBlock<T> elements from `begin` on.
   template <class Source>
   static SIMDLOSS_INLINE double sum(const Source& source, std::int64_t begin, std::int64_t n) {
-    D hi[kSums];
-    D lo[kSums];
-    for (int group = 0; group < kGroups; ++group) {
-      const std::int64_t lane = group * V::kWidth;
-      const V sum = n > lane ? tree<kBlockSteps>(source, begin + lane, n - lane) : V(T(0));
-      widen(sum, hi + group * kParts);
+    if constexpr (kGroups > 8) {  // vectors so narrow that a loop over lanes in memory is better
+      LaneSums lanes = {};
+      add_block(source, begin, n, lanes);
+      const RowSum sum = finish(lanes);
+      return sum.hi + sum.lo;
+    } else {
+      Lanes lanes = sum_of_groups<0, 1>(source, begin, n);
+      if constexpr (kParts == 2) {
+        if (n > D::kWidth) merge(lanes.hi[0], lanes.lo[0], lanes.hi[1], lanes.lo[1]);
+      }
+      halve_lanes<D::kWidth>(lanes.hi[0], lanes.lo[0]);
+      return first_lane(kPairs ? lanes.hi[0] + lanes.lo[0] : lanes.hi[0]);
     }
-    for (int i = 0; kPairs && i < kSums; ++i) lo[i] = D(0.0);
-    halve(hi, lo, static_cast<int>(n < kStep ? (n + D::kWidth - 1) / D::kWidth : kSums));
-    if constexpr (kPairs) hi[0] = hi[0] + lo[0];
-    return first_lane(hi[0]);
   }
 
   // losses[i] = (sum of row i) / divisor, never -0, for adjacent rows of n_cols <= kBlock<T>
@@ -67,12 +69,13 @@ class RowSums {
     for (row = 0; row < n_rows; ++row) losses[row] = static_cast<T>(sums[row]);
   }
 
-  // Adds a block of n <= kBlock<T> elements to the lanes; less in the last call only.
+  // Adds a block of n <= kBlock<T> elements from `begin` on; less in the last call only.
   template <class Source>
-  static SIMDLOSS_INLINE void add_block(const Source& source, std::int64_t n, LaneSums& lanes) {
+  static SIMDLOSS_INLINE void add_block(const Source& source, std::int64_t begin, std::int64_t n,
+                                        LaneSums& lanes) {
     for (int group = 0; group < kGroups && group * V::kWidth < n; ++group) {
       const std::int64_t lane = group * V::kWidth;
-      add(tree<kBlockSteps>(source, lane, n - lane), group, lanes);
+      add(tree<kBlockSteps>(source, begin + lane, n - lane), group, lanes);
     }
   }
 
@@ -83,7 +86,10 @@ class RowSums {
       hi[i] = D::load(lanes.values + i * D::kWidth);
       if constexpr (kPairs) lo[i] = D::load(lanes.values + kLanes<T> + i * D::kWidth);
     }
-    halve(hi, lo, kSums);
+    for (int half = kSums / 2; half > 0; half /= 2) {
+      for (int i = 0; i < half; ++i) merge(hi[i], lo[i], hi[i + half], lo[i + half]);
+    }
+    halve_lanes<D::kWidth>(hi[0], lo[0]);
     if constexpr (kPairs) return {first_lane(hi[0]), first_lane(lo[0])};
     return {first_lane(hi[0]), 0.0};
   }
@@ -118,6 +124,35 @@ class RowSums {
       const V left = tree<half>(source, i, n);
       const std::int64_t rest = n - half * kStep;
       return rest > 0 ? left + tree<half>(source, i + half * kStep, rest) : left;
+    }
+  }
+
+  // Accumulators of the lanes of one vector.
+  struct Lanes {
+    D hi[kParts];
+    D lo[kParts];
+  };
+
+  // The first steps of the halving tree, over groups kFirst, kFirst + kApart, ...; those that the
+  // row does not reach are 0, which changes nothing but the sign of a zero.
+  template <int kFirst, int kApart, class Source>
+  static SIMDLOSS_INLINE Lanes sum_of_groups(const Source& source, std::int64_t begin,
+                                             std::int64_t n) {
+    if constexpr (kApart == kGroups) {
+      constexpr int lane = kFirst * V::kWidth;
+      Lanes lanes;
+      widen(tree<kBlockSteps>(source, begin + lane, n - lane), lanes.hi);
+      for (D& lo : lanes.lo) lo = D(0.0);
+      return lanes;
+    } else {
+      Lanes lanes = sum_of_groups<kFirst, 2 * kApart>(source, begin, n);
+      if (n > (kFirst + kApart) * V::kWidth) {
+        const Lanes other = sum_of_groups<kFirst + kApart, 2 * kApart>(source, begin, n);
+        for (int i = 0; i < kParts; ++i) {
+          merge(lanes.hi[i], lanes.lo[i], other.hi[i], other.lo[i]);
+        }
+      }
+      return lanes;
     }
   }
 
@@ -175,17 +210,6 @@ class RowSums {
       }
       halve_lanes<half>(hi, lo);
     }
-  }
-
-  // The sum of all lanes, into lane 0 of hi[0] and lo[0]. Vectors from the n-th on are 0 and left
-  // out, which changes nothing but the sign of a zero.
-  static SIMDLOSS_INLINE void halve(D (&hi)[kSums], D (&lo)[kSums], int n) {
-    for (int half = kSums / 2; half > 0; half /= 2) {
-      for (int i = 0; i < half; ++i) {
-        if (i + half < n) merge(hi[i], lo[i], hi[i + half], lo[i + half]);
-      }
-    }
-    halve_lanes<D::kWidth>(hi[0], lo[0]);
   }
 };
 

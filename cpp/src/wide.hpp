@@ -72,7 +72,7 @@ class Wide {
   friend Wide abs(Wide x) { return x.significand_ < 0 ? -x : x; }
   friend Wide copysign(Wide magnitude, Wide sign) {
     return std::signbit(magnitude.significand_) == std::signbit(sign.significand_) ? magnitude
-                                                                                  : -magnitude;
+                                                                                   : -magnitude;
   }
   friend bool operator<(Wide x, Wide y) {
     if (!x.is_finite() || !y.is_finite()) return x.plain() < y.plain();

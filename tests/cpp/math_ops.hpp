@@ -74,7 +74,7 @@ struct MathFunctionsMaker {
                      const SigmoidPair<V> s = sigmoid_pair(-x, exp_nonpositive(-abs(x)));
                      return s.complement + s.complement_rest;
                    }),
-             unary("log_cosh", 
+             unary("log_cosh",
                    [](V x) { return log_cosh(x, exp_nonpositive_or_zero(abs(x) * V(-2))); })},
             [](const T* x, const T* x_rest, T y, std::int64_t n, T* out) {
               for (std::int64_t i = 0; i < n; i += V::kWidth) {

@@ -123,15 +123,17 @@ struct PointwiseKernel {
         const RowSum sum = Sums::finish(lanes);
         out[i] = static_cast<T>((sum.hi + sum.lo) / divisor + 0.0);
       });
-    } else if (Loss::is_light && rows.n_cols >= kLanes<T>) {
-      if constexpr (Loss::is_light) {
+      return;
+    }
+    if constexpr (Loss::is_light) {
+      if (rows.n_cols >= kLanes<T>) {
         for_rows(rows, [&](const T* t, const T* p, std::int64_t i) {
           out[i] = static_cast<T>(Sums::sum(Fused{t, p, typed}, 0, rows.n_cols) / divisor + 0.0);
         });
+        return;
       }
-    } else {
-      tiled_row_losses(rows, divisor, typed, out);
     }
+    tiled_row_losses(rows, divisor, typed, out);
   }
 
   static constexpr LossKernels kernels{&row_losses, &accumulate};

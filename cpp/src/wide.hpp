@@ -124,6 +124,8 @@ inline Wide log1p(Wide x) {
   if (x.fits_double()) return in_double([](auto v) { return log1p(v); }, x);
   return x.exponent() > 0 ? log(x) : x;
 }
+inline Wide log_regular(Wide x) { return log(x); }
+inline Wide log1p_regular(Wide x) { return log1p(x); }
 inline Wide log1p_unit(Wide x) {
   return in_double([](auto v) { return log1p_unit(v); }, x);
 }

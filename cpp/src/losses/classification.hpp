@@ -31,9 +31,24 @@ struct BinaryLabels : Pointwise {
     return {fma(t, V(s.keep), V(s.shift)), fma(V(1) - t, V(s.keep), V(s.shift))};
   }
 
+  // The range that probabilities are clipped to.
+  template <class T>
+  struct Clip {
+    T low;
+    T high;
+    bool is_regular;  // all logarithms in it are finite and need no special case
+  };
+  template <class T>
+  static Clip<T> clip(const Settings& settings) {
+    const T low = static_cast<T>(settings.epsilon);
+    const T high = static_cast<T>(settings.one_minus_epsilon);
+    return {low, high, low >= Limits<T>::kMin && high < T(1)};
+  }
+
   template <class V, class T>
-  static SIMDLOSS_INLINE V crossentropy(const Labels<V>& y, V p, T low, T high) {
-    const V q = min(max(p, V(low)), V(high));
+  static SIMDLOSS_INLINE V crossentropy(const Labels<V>& y, V p, const Clip<T>& clip) {
+    const V q = min(max(p, V(clip.low)), V(clip.high));
+    if (clip.is_regular) return -(y.one * log_regular(q) + y.zero * log1p_regular(-q));
     return -(weigh(y.one, log(q)) + weigh(y.zero, log1p(-q)));
   }
 
@@ -62,18 +77,16 @@ struct BinaryCrossentropy : BinaryLabels {
   template <class T>
   struct Args {
     Smoothing<T> smoothing;
-    T low;
-    T high;
+    Clip<T> clip;
   };
   template <class T>
   static Args<T> args(const Settings& settings) {
-    return {smoothing<T>(settings.params[0]), static_cast<T>(settings.epsilon),
-            static_cast<T>(settings.one_minus_epsilon)};
+    return {smoothing<T>(settings.params[0]), clip<T>(settings)};
   }
 
   template <class V, class Args>
   static SIMDLOSS_INLINE V value(V t, V p, const Args& args) {
-    return crossentropy(smoothed(t, args.smoothing), p, args.low, args.high);
+    return crossentropy(smoothed(t, args.smoothing), p, args.clip);
   }
 };
 
@@ -119,8 +132,7 @@ struct BinaryFocal : BinaryLabels {
   template <class T>
   struct Args {
     Smoothing<T> smoothing;
-    T low;
-    T high;
+    Clip<T> clip;
     T gamma;
     int integral_gamma;  // -1 if gamma is not a small whole number
     bool balanced;
@@ -133,8 +145,7 @@ struct BinaryFocal : BinaryLabels {
     const double gamma = settings.params[2];
     const bool integral = gamma <= kMaxIntegralGamma && gamma == static_cast<int>(gamma);
     return {smoothing<T>(settings.params[3]),
-            static_cast<T>(settings.epsilon),
-            static_cast<T>(settings.one_minus_epsilon),
+            clip<T>(settings),
             static_cast<T>(gamma),
             integral ? static_cast<int>(gamma) : -1,
             settings.params[0] != 0,
@@ -184,7 +195,7 @@ struct BinaryFocalCrossentropy : BinaryFocal {
     const Labels<V> y = smoothed(t, args.smoothing);
     const V opposite = V(1) - p;
     const Pair<V> exact_opposite = {opposite, (V(1) - opposite) - p};
-    return factor(t, y, exact_opposite, {p, V(0)}, args) * crossentropy(y, p, args.low, args.high);
+    return factor(t, y, exact_opposite, {p, V(0)}, args) * crossentropy(y, p, args.clip);
   }
 };
 
@@ -221,16 +232,19 @@ struct KlDivergence : Pointwise {
   template <class T>
   struct Args {
     T low;
+    bool is_regular;  // t / p can be neither 0 nor subnormal nor infinite
   };
   template <class T>
   static Args<T> args(const Settings& settings) {
-    return {static_cast<T>(settings.epsilon)};
+    const T low = static_cast<T>(settings.epsilon);
+    return {low, low >= Limits<T>::kMin};
   }
 
   template <class V, class Args>
   static SIMDLOSS_INLINE V value(V t, V p, const Args& args) {
     const V y = min(max(t, V(args.low)), V(1));
     const V q = min(max(p, V(args.low)), V(1));
+    if (args.is_regular) return y * log_regular(y / q);
     return weigh(y, log(y / q));
   }
 };

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`python -m tests.report {accuracy,bits,differences,golden} [--write]`.
+"""`python -m tests.report {accuracy,bits,differences,frameworks,golden} [--write]`.
 
 Prints a report, or with --write puts it into docs/ (golden: into tests/golden/). The exit status is
 1 if the report shows a broken promise.
@@ -18,12 +18,13 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # more threads than cores m
 
 
 def main() -> int:
-    from . import accuracy, bits, differences, golden
+    from . import accuracy, bits, differences, frameworks, golden
 
     reports = {
         "accuracy": (accuracy.report, "accuracy.md"),
         "bits": (bits.report, "bit-equality.md"),
         "differences": (differences.report, "differences.md"),
+        "frameworks": (frameworks.report, "frameworks.md"),
     }
     parser = argparse.ArgumentParser(prog="python -m tests.report", description=__doc__)
     parser.add_argument("name", choices=[*reports, "golden"])

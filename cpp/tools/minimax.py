@@ -183,7 +183,15 @@ FITS = {
         weight=lambda w: (w + HALF) / mp.log1p(w + HALF),
         low=-HALF,
         high=HALF,
-        degree={"float": 9, "double": 20},
+        degree={"double": 20},
+    ),
+    # log1p(r) = r + r^2 q(r) between the entries of Log1pTable
+    "log1p_table": Fit(
+        target=lambda r: (mp.log1p(r) - r) / r**2,
+        weight=lambda r: r**2 / mp.log1p(abs(r)),
+        low=-mpf("0.1"),
+        high=mpf("0.125"),
+        degree={"float": 4},
     ),
     # log1p(m) = m - m^2 / 2 + m^3 q(m)
     "log": Fit(

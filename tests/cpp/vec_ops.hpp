@@ -82,6 +82,11 @@ struct LaneOperationMaker {
   }
 };
 
+template <class Isa>
+struct LookupTable {
+  static constexpr float values[8] = {0.5F, 1.5F, 2.5F, 3.5F, 4.5F, 5.5F, 6.5F, 7.5F};
+};
+
 template <class T, class Isa>
 VecFunctions<T> common_functions() {
   using V = Vec<T, Isa>;
@@ -140,6 +145,14 @@ VecFunctions<T> common_functions() {
       Make::make(
           "from_int of small",
           [](V x, V, V) { return V::from_int(shift_right_arithmetic<bits - 9>(to_bits(x))); }),
+      Make::make("lookup (float only)",
+                 [](V x, V, V) {
+                   if constexpr (sizeof(T) == sizeof(float)) {
+                     return V::lookup(LookupTable<Isa>::values, to_bits(x));
+                   } else {
+                     return x;
+                   }
+                 }),
   };
 
   VecFunctions<T> f = {};

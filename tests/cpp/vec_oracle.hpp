@@ -111,6 +111,10 @@ std::vector<Oracle<T>> oracles(bool has_fma) {
       {"shift_right_arithmetic<max>", [=](T x, T, T) { return as_word(s(x) >> (bits - 1)); }},
       {"from_int of large", [=](T x, T, T) { return static_cast<T>(s(x) >> (bits - 31)); }},
       {"from_int of small", [=](T x, T, T) { return static_cast<T>(s(x) >> (bits - 9)); }},
+      {"lookup (float only)",
+       [=](T x, T, T) {
+         return sizeof(T) == sizeof(float) ? static_cast<T>(s(x) & 7) + T(0.5) : x;
+       }},
   };
 }
 

@@ -8,6 +8,11 @@
 // there: every formula is a plain loop, whatever the rows' length, and its constants stay in
 // registers. Only if a formula is so light that rows stream from memory at full speed is it
 // evaluated within the sum, which overlaps better with that stream.
+//
+// [Prepared formulas] A CPU has only so many instructions in flight, some hundred, so a long chain
+// of operations that wait for each other leaves it idle. Such a formula is cut in two: prepare(t,
+// p, args) is its first half, value(t, p, prepared, args) the rest, and each is a loop of its own
+// over the tile. The bits are the same.
 
 #include <cstdint>
 
@@ -30,10 +35,11 @@ struct PointwiseKernel {
     const T* p;
     const Args& args;
     SIMDLOSS_INLINE V whole(std::int64_t i) const {
-      return Loss::value(V::load(t + i), V::load(p + i), args);
+      return element_loss<Loss>(V::load(t + i), V::load(p + i), args);
     }
     SIMDLOSS_INLINE V first(std::int64_t i, std::int64_t n) const {
-      return keep_first(Loss::value(V::load_first(t + i, n), V::load_first(p + i, n), args), n);
+      return keep_first(element_loss<Loss>(V::load_first(t + i, n), V::load_first(p + i, n), args),
+                        n);
     }
   };
 

@@ -15,10 +15,12 @@ struct BinaryLabels : Pointwise {
   struct Smoothing {
     T keep;
     T shift;
+    bool is_none;  // y = t
   };
   template <class T>
   static Smoothing<T> smoothing(double label_smoothing) {
-    return {static_cast<T>(1.0 - label_smoothing), static_cast<T>(label_smoothing / 2)};
+    return {static_cast<T>(1.0 - label_smoothing), static_cast<T>(label_smoothing / 2),
+            label_smoothing == 0};
   }
 
   template <class V>
@@ -42,7 +44,8 @@ struct BinaryLabels : Pointwise {
   static Clip<T> clip(const Settings& settings) {
     const T low = static_cast<T>(settings.epsilon);
     const T high = static_cast<T>(settings.one_minus_epsilon);
-    return {low, high, low >= Limits<T>::kMin && high < T(1)};
+    const auto inside = [](T x) { return x >= Limits<T>::kMin && x < T(1); };
+    return {low, high, inside(low) && inside(high)};
   }
 
   template <class V, class T>
@@ -59,7 +62,7 @@ struct BinaryLabels : Pointwise {
   static SIMDLOSS_INLINE V crossentropy_from_logits(V t, V z, V e, const Smoothing<T>& s) {
     const V positive = max(copysign(V(1), z), V(0));
     V against = positive - t;  // with z's sign
-    if (s.shift != 0) against = fma(against, V(s.keep), copysign(V(s.shift), z));
+    if (!s.is_none) against = fma(against, V(s.keep), copysign(V(s.shift), z));
     return fma(against, z, log1p_unit(e));
   }
 };
@@ -146,7 +149,7 @@ struct BinaryFocal : BinaryLabels {
     const bool integral = gamma <= kMaxIntegralGamma && gamma == static_cast<int>(gamma);
     return {smoothing<T>(settings.params[3]),
             clip<T>(settings),
-            static_cast<T>(gamma),
+            parameter<T>(gamma),
             integral ? static_cast<int>(gamma) : -1,
             settings.params[0] != 0,
             static_cast<T>(alpha),

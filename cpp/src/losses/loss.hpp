@@ -11,7 +11,7 @@
 // where 0 * inf is 0, see [Rescue]. Only where infinite terms are ordinary (probabilities that are
 // not clipped) do formulas say weigh().
 
-#include <cstdint>
+#include <limits>
 
 #include "simd/math.hpp"
 #include "simdloss/catalog.hpp"
@@ -27,6 +27,12 @@ struct Settings {
 };
 
 inline constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+// A parameter >= 0 in type T; what T cannot hold acts like its largest number.
+template <class T>
+T parameter(double x) {
+  return x < double{Limits<T>::kMax} ? static_cast<T>(x) : Limits<T>::kMax;
+}
 
 // Defaults of a loss without parameters that averages real numbers.
 struct Pointwise {

@@ -110,7 +110,7 @@ struct Huber : Pointwise {
   };
   template <class T>
   static Args<T> args(const Settings& settings) {
-    return {static_cast<T>(settings.params[0])};
+    return {parameter<T>(settings.params[0])};
   }
 
   template <class V, class Args>

@@ -84,8 +84,8 @@ SIMDLOSS_INLINE V exp_in_range(V x) {
   return exp_scale(fma(r, fma(r, q, V(1)), V(1)), reduced.shifted);
 }
 
-// e^(x + x_low) for x in the same range and |x_low| <= 2^-10; anything elsewhere. As above, but with
-// what 1 + r loses carried to the last addition.
+// e^(x + x_low) for x in the same range and |x_low| <= 2^-10; anything elsewhere. As above, but
+// with what 1 + r loses carried to the last addition.
 template <class V>
 SIMDLOSS_INLINE V exp_in_range(V x, V x_low) {
   using C = ExpConstants<typename V::Element>;
@@ -113,7 +113,8 @@ SIMDLOSS_INLINE V exp_nonpositive(V x) {
   return select(x >= V(C::kLowest), exp_in_range(x), max(x, V(0)));
 }
 
-// e^x for all x; 0 where e^x is below the smallest normal number, e^-inf = 0, e^inf = inf, NaN stays.
+// e^x for all x; 0 where e^x is below the smallest normal number, e^-inf = 0, e^inf = inf, NaN
+// stays.
 // Max error: 0.72 ULP (Baseline 0.75).
 template <class V>
 SIMDLOSS_INLINE V exp(V x) {

@@ -36,8 +36,8 @@ struct LogConstants<double> {
 };
 
 // Both functions take ln(2^e (1 + m)) = e ln 2 + log1p(m) with 3/4 <= 1 + m < 3/2. A factor of 2
-// costs the same polynomial wherever it starts; this start makes log1p's m = (1 + x) 2^-e - 1 exact.
-// For e != 0 |m| <= |e ln 2|, so that e ln 2 + m can be summed without loss.
+// costs the same polynomial wherever it starts; this start makes log1p's m = (1 + x) 2^-e - 1
+// exact. For e != 0 |m| <= |e ln 2|, so that e ln 2 + m can be summed without loss.
 
 // q(m) with log1p(m) = m - m^2 / 2 + m^3 q(m), -1/4 <= m <= 1/2 (float).
 // minimax.py log: error 0.04 ULP of log1p(m).
@@ -153,23 +153,35 @@ SIMDLOSS_INLINE V log1p(V x) {
                 select(x == V(-1), V(-Limits<T>::kInfinity), V(Limits<T>::kNan)));
 }
 
-// ln(1 + t) for 0 <= t <= 1; NaN stays.
+// For t next to i / 4: 1 + t = (1 + r) / scale[i], ln(1 + t) = log[i] + log1p(r). The scales are
+// floats near 1 / (1 + i / 4) whose logarithms are floats to 10^-4 ULP.
+template <class V>
+struct Log1pTable {
+  static constexpr float scale[8] = {
+      1.0F, 0x1.99a968p-1F, 0x1.5565e2p-1F, 0x1.2498p-1F, 0x1.00040cp-1F, 0, 0, 0};
+  static constexpr float log[8] = {
+      0.0F, 0x1.c8b076p-3F, 0x1.9f009ap-2F, 0x1.1e7bf6p-1F, 0x1.62dc18p-1F, 0, 0, 0};
+};
+
+// ln(1 + t) for 0 <= t <= 1; NaN stays. Max error: 1.25 ULP float, 0.9 double (Baseline 1.4, 1.25).
 //
-// t + t v(t - 1/2) (minimax.py log1p_unit: error 0.06 ULP float, 0.04 double). Around 1/2 the terms
-// of v fall like 3^-n, so that little is lost in its sum. Max error: 0.9 ULP (Baseline 1.25).
+// float: log[i] + r + r^2 q(r), -0.1 <= r <= 0.125 (minimax.py log1p_table: error 0.09 ULP).
+// double: t + t v(t - 1/2) (minimax.py log1p_unit: error 0.04 ULP). Around 1/2 the terms of v fall
+// like 3^-n, so that little is lost in its sum.
 template <class V>
 SIMDLOSS_INLINE V log1p_unit(V t) {
   using T = typename V::Element;
-  const V w = t - V(T(0.5));
-  const V w2 = w * w;
   if constexpr (sizeof(T) == 4) {
-    const V v = polynomial_ending_slowly(w, w2, -0.18906978F, -0.2885271F, 0.13260876F,
-                                         -0.06768809F, 0.036639806F, -0.020565208F, 0.011550791F,
-                                         -0.006775352F, 0.0053009554F, -0.0032006814F);
-    return fma(t, v, t);
+    const auto i = to_bits(t + V(0x1.8p21F));  // 4 t, rounded, in the low bits
+    const V scale = V::lookup(Log1pTable<V>::scale, i);
+    const V r = fma(t, scale, scale - V(1));
+    const V r2 = r * r;
+    const V q = polynomial(r, r2, -0.4999998F, 0.33332518F, -0.25010145F, 0.20223998F, -0.1589961F);
+    return V::lookup(Log1pTable<V>::log, i) + fma(r2, q, r);
   } else {
+    const V w = t - V(0.5);
     const V v = polynomial_ending_slowly(
-        w, w2, -0.18906978378367123, -0.28852709909932406, 0.13260975375420225,
+        w, w * w, -0.18906978378367123, -0.28852709909932406, 0.13260975375420225,
         -0.06768864331093963, 0.036611854523184974, -0.020548811920435683, 0.011833792109249034,
         -0.006945394940365389, 0.004136179121360353, -0.002491841712900599, 0.0015153829172237735,
         -0.0009288527290479545, 0.0005730640995378558, -0.00035484680840806827,

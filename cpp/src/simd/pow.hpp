@@ -30,8 +30,8 @@ SIMDLOSS_INLINE V pow_int(V base, int n) {
   return result;
 }
 
-// (base_high + base_low)^n for |base_low| <= ulp(base_high), 0 <= n <= 64, by repeated squaring with
-// the rests carried along. pow_int(x, 0) = 1, also for NaN.
+// (base_high + base_low)^n for |base_low| <= ulp(base_high), 0 <= n <= 64, by repeated squaring
+// with the rests carried along. pow_int(x, 0) = 1, also for NaN.
 // Max error: 0.51 ULP, for results from 2^24 (2^53) times the smallest normal number on.
 template <class V>
 SIMDLOSS_INLINE V pow_int(V base_high, V base_low, int n) {

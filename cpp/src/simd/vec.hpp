@@ -29,6 +29,7 @@
 //   to_bits(x), V::from_bits(b)     reinterpret
 //   Bits: Bits(n) the same in every lane; a + b, a - b (wrapping), a & b, a | b; for 0 < k < its bits
 //         shift_left<k>(b), shift_right<k>(b) (logical), shift_right_arithmetic<k>(b)
+//   V::lookup(table, b)             (float only) table[b & 7] for a table of 8 numbers in memory
 //   V::from_int(b)                  signed lanes of magnitude < 2^31, converted exactly or rounded
 //   widen_part<i>(x)                (float only) the i-th Vec<double, Isa>::kWidth lanes, in double
 //   lower<n>(x)                     (double only) lane i + n of x in lane i for i < n, where 2 n is
@@ -80,6 +81,7 @@ struct BitsOf<double> {
 template <class T>
 struct Limits {
   static constexpr T kMin = std::numeric_limits<T>::min();  // smallest normal number
+  static constexpr T kMax = std::numeric_limits<T>::max();
   static constexpr T kInfinity = std::numeric_limits<T>::infinity();
   static constexpr T kNan = std::numeric_limits<T>::quiet_NaN();
 };

@@ -112,6 +112,9 @@ struct Backend<float, isa::Avx2> : Avx2Words<isa::Avx2> {
   static SIMDLOSS_INLINE __m256i shift_right_arithmetic(__m256i b) {
     return _mm256_srai_epi32(b, kCount);
   }
+  static SIMDLOSS_INLINE __m256 lookup(const float* table, __m256i b) {
+    return _mm256_permutevar8x32_ps(_mm256_loadu_ps(table), b);
+  }
   static SIMDLOSS_INLINE __m256 from_int(__m256i b) { return _mm256_cvtepi32_ps(b); }
 
   template <int kPart>

@@ -120,6 +120,9 @@ struct Backend<float, isa::Avx512> : Avx512Words<__mmask16, isa::Avx512> {
   static SIMDLOSS_INLINE __m512i shift_right_arithmetic(__m512i b) {
     return _mm512_srai_epi32(b, kCount);
   }
+  static SIMDLOSS_INLINE __m512 lookup(const float* table, __m512i b) {
+    return _mm512_permutexvar_ps(b, _mm512_broadcast_f32x8(_mm256_loadu_ps(table)));
+  }
   static SIMDLOSS_INLINE __m512 from_int(__m512i b) { return _mm512_cvtepi32_ps(b); }
 
   template <int kPart>

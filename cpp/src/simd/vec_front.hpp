@@ -176,6 +176,7 @@ struct Vec {
 
   friend SIMDLOSS_INLINE Bits to_bits(Vec x) { return Bits::of(Op::to_bits(x.reg)); }
   static SIMDLOSS_INLINE Vec from_bits(Bits b) { return of(Op::from_bits(b.reg)); }
+  static SIMDLOSS_INLINE Vec lookup(const T* table, Bits b) { return of(Op::lookup(table, b.reg)); }
   static SIMDLOSS_INLINE Vec from_int(Bits b) { return of(Op::from_int(b.reg)); }
 
   template <int kPart>

@@ -110,6 +110,14 @@ struct Backend<float, isa::Neon> {
   static SIMDLOSS_INLINE uint32x4_t shift_right_arithmetic(uint32x4_t b) {
     return vreinterpretq_u32_s32(vshrq_n_s32(vreinterpretq_s32_u32(b), kCount));
   }
+  static SIMDLOSS_INLINE float32x4_t lookup(const float* table, uint32x4_t b) {
+    // The four byte positions of entry i are 4 i, 4 i + 1, ...
+    const uint32x4_t entry = bits_and(b, bits_set(7));
+    const uint32x4_t bytes = vmlaq_u32(bits_set(0x03020100), entry, bits_set(0x04040404));
+    const uint8x16x2_t entries = {vreinterpretq_u8_f32(load(table)),
+                                  vreinterpretq_u8_f32(load(table + 4))};
+    return vreinterpretq_f32_u8(vqtbl2q_u8(entries, vreinterpretq_u8_u32(bytes)));
+  }
   static SIMDLOSS_INLINE float32x4_t from_int(uint32x4_t b) {
     return vcvtq_f32_s32(vreinterpretq_s32_u32(b));
   }

@@ -111,6 +111,12 @@ struct Backend<T, Isa> {
   static SIMDLOSS_INLINE T mul(T x, T y) { return x * y; }
   static SIMDLOSS_INLINE T div(T x, T y) { return x / y; }
   static SIMDLOSS_INLINE T neg(T x) { return -x; }
+  // Selections, because compilers do not vectorise loads at computed addresses.
+  static SIMDLOSS_INLINE T lookup(const T* table, Word b) {
+    T x = table[0];
+    for (Word i = 1; i < 8; ++i) x = (b & 7) == i ? table[i] : x;
+    return x;
+  }
   static SIMDLOSS_INLINE T first_lane(T x) { return x; }
   static SIMDLOSS_INLINE T sqrt(T x) {
     if constexpr (sizeof(T) == 4) {

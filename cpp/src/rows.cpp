@@ -46,8 +46,8 @@ bool all_binary(const double* labels, std::int64_t n) {
 Segments segments_of(std::int64_t cols) {
   if (cols <= kSegmentMin) return {1, cols};
   const std::int64_t wanted = std::min(kMaxSegments, (cols + kSegmentMin - 1) / kSegmentMin);
-  // Whole blocks, so that a segment's lanes are those of a row.
-  constexpr std::int64_t unit = kBlock<float>;
+  // So that a segment's lanes are those of the row.
+  constexpr std::int64_t unit = kTile<float>;
   const std::int64_t length = ((cols + wanted - 1) / wanted + unit - 1) / unit * unit;
   return {(cols + length - 1) / length, length};
 }
@@ -165,7 +165,7 @@ RowSum RowLosses::sum_of_range(const Slice& row, std::int64_t begin, std::int64_
   }
   Tile t_tile;
   Tile p_tile;
-  const std::int64_t step = kTileBytes / item_size_;  // whole blocks
+  const std::int64_t step = kTileBytes / item_size_;  // whole pairs of steps
   for (std::int64_t col = begin; col < end; col += step) {
     const std::int64_t n = std::min(step, end - col);
     const auto place = [&](Operand operand, const RowSlice& source, bool direct,

@@ -126,6 +126,7 @@ inline Wide log1p(Wide x) {
 }
 inline Wide log_regular(Wide x) { return log(x); }
 inline Wide log1p_regular(Wide x) { return log1p(x); }
+inline LogPair<Wide> log1p_pair(Wide x) { return {log1p(x), Wide(0.0)}; }
 inline Wide log1p_unit(Wide x) {
   return in_double([](auto v) { return log1p_unit(v); }, x);
 }

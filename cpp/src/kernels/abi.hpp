@@ -19,21 +19,17 @@ struct SampleSum;
 
 // [Lane order is the contract] The sum over a row is made in an order that depends on nothing but
 // the row's length, so every width of vector gives the same bits. A row is dealt to kLanes<T>
-// virtual lanes (128 bytes of T), element j to lane j mod kLanes. It is taken in blocks of
-// kBlockSteps elements a lane, which are added as a balanced tree in T; the block's sum then goes
-// to the lane's accumulator: a double for float, an unevaluated pair hi + lo of doubles for double.
-// Missing elements are +0. At the end a halving tree adds the lanes.
+// virtual lanes (128 bytes of T), element j to lane j mod kLanes. A lane adds its elements in T two
+// by two, and what comes of that in order and wider than T: in a double for float, in an
+// unevaluated pair hi + lo of doubles for double. At the end a halving tree adds the lanes.
 inline constexpr int kLaneBytes = 128;
 template <class T>
 inline constexpr int kLanes = kLaneBytes / static_cast<int>(sizeof(T));
-inline constexpr int kBlockSteps = 8;
-template <class T>
-inline constexpr int kBlock = kLanes<T>* kBlockSteps;  // elements
 
 // Elements whose losses a kernel makes before it adds them up: enough rows for the cost of a pass,
 // little enough for the L1 cache.
 template <class T>
-inline constexpr int kTile = 2 * kBlock<T>;
+inline constexpr int kTile = 16 * kLanes<T>;
 
 // Accumulators of one row. float: 32 sums. double: 16 hi, then 16 lo.
 struct alignas(64) LaneSums {
@@ -61,7 +57,7 @@ struct RowBlock {
 struct LossKernels {
   // losses[i] (type T) = (sum over row i) / divisor, never -0.
   void (*row_losses)(const RowBlock& rows, double divisor, const void* args, void* losses) noexcept;
-  // Adds n elements of a row to its lanes; n is a multiple of kBlock<T> except in the last call.
+  // Adds n elements of a row to its lanes; n is a multiple of 2 kLanes<T> but in the last call.
   void (*accumulate)(const void* t, const void* p, std::int64_t n, const void* args,
                      LaneSums& lanes) noexcept;
 };

@@ -76,14 +76,14 @@ struct PointwiseKernel {
     const Args typed = *static_cast<const Args*>(args);  // a copy that no store can change
     const T* const t = static_cast<const T*>(t_row);
     const T* const p = static_cast<const T*>(p_row);
-    for (std::int64_t i = 0; i < n; i += kBlock<T>) {
-      const std::int64_t length = n - i < kBlock<T> ? n - i : kBlock<T>;
-      if constexpr (Loss::is_light) {
-        Sums::add_block(Fused{t, p, typed}, i, length, lanes);
-      } else {
-        Tile tile;
+    if constexpr (Loss::is_light) {
+      Sums::add(Fused{t, p, typed}, 0, n, lanes);
+    } else {
+      Tile tile;
+      for (std::int64_t i = 0; i < n; i += kTile<T>) {
+        const std::int64_t length = n - i < kTile<T> ? n - i : kTile<T>;
         elements(t + i, p + i, length, typed, tile.values);
-        Sums::add_block(typename Sums::Stored{tile.values}, 0, length, lanes);
+        Sums::add(typename Sums::Stored{tile.values}, 0, length, lanes);
       }
     }
   }
@@ -97,7 +97,7 @@ struct PointwiseKernel {
     }
   }
 
-  // Rows of kBlock<T> elements or less, as many at a time as fit a tile; adjacent ones as one.
+  // Rows of kTile<T> elements or less, as many at a time as fit a tile; adjacent ones as one.
   static void tiled_row_losses(const RowBlock& rows, double divisor, const Args& args, T* losses) {
     const std::int64_t size = rows.n_cols * static_cast<std::int64_t>(sizeof(T));
     const bool adjacent = rows.t_stride == size && rows.p_stride == size;
@@ -122,15 +122,6 @@ struct PointwiseKernel {
                          void* losses) noexcept {
     const Args typed = *static_cast<const Args*>(args);
     T* const out = static_cast<T*>(losses);
-    if (rows.n_cols > kBlock<T>) {
-      for_rows(rows, [&](const T* t, const T* p, std::int64_t i) {
-        LaneSums lanes = {};
-        accumulate(t, p, rows.n_cols, args, lanes);
-        const RowSum sum = Sums::finish(lanes);
-        out[i] = static_cast<T>((sum.hi + sum.lo) / divisor + 0.0);
-      });
-      return;
-    }
     if constexpr (Loss::is_light) {
       if (rows.n_cols >= kLanes<T>) {
         for_rows(rows, [&](const T* t, const T* p, std::int64_t i) {
@@ -138,6 +129,15 @@ struct PointwiseKernel {
         });
         return;
       }
+    }
+    if (rows.n_cols > kTile<T>) {
+      for_rows(rows, [&](const T* t, const T* p, std::int64_t i) {
+        LaneSums lanes = {};
+        accumulate(t, p, rows.n_cols, args, lanes);
+        const RowSum sum = Sums::finish(lanes);
+        out[i] = static_cast<T>((sum.hi + sum.lo) / divisor + 0.0);
+      });
+      return;
     }
     tiled_row_losses(rows, divisor, typed, out);
   }

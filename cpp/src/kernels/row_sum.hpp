@@ -31,12 +31,12 @@ class RowSums {
     }
   };
 
-  // The sum of a row of n <= kBlock<T> elements from `begin` on.
+  // The sum of a row of n elements from `begin` on.
   template <class Source>
   static SIMDLOSS_INLINE double sum(const Source& source, std::int64_t begin, std::int64_t n) {
     if constexpr (kGroups > 8) {  // vectors so narrow that a loop over lanes in memory is better
       LaneSums lanes = {};
-      add_block(source, begin, n, lanes);
+      add(source, begin, n, lanes);
       const RowSum sum = finish(lanes);
       return sum.hi + sum.lo;
     } else {
@@ -49,8 +49,8 @@ class RowSums {
     }
   }
 
-  // losses[i] = (sum of row i) / divisor, never -0, for adjacent rows of n_cols <= kBlock<T>
-  // elements, kTile<T> in all or less.
+  // losses[i] = (sum of row i) / divisor, never -0, for adjacent rows of n_cols elements,
+  // kTile<T> in all or less.
   static void row_losses(const T* elements, std::int64_t n_rows, std::int64_t n_cols,
                          double divisor, T* losses) {
     if (n_cols == 1) {
@@ -69,13 +69,25 @@ class RowSums {
     for (row = 0; row < n_rows; ++row) losses[row] = static_cast<T>(sums[row]);
   }
 
-  // Adds a block of n <= kBlock<T> elements from `begin` on; less in the last call only.
+  // Adds n elements from `begin` on to the lanes; n is a multiple of 2 kLanes<T> but in the last
+  // call.
   template <class Source>
-  static SIMDLOSS_INLINE void add_block(const Source& source, std::int64_t begin, std::int64_t n,
-                                        LaneSums& lanes) {
-    for (int group = 0; group < kGroups && group * V::kWidth < n; ++group) {
-      const std::int64_t lane = group * V::kWidth;
-      add(tree<kBlockSteps>(source, begin + lane, n - lane), group, lanes);
+  static SIMDLOSS_INLINE void add(const Source& source, std::int64_t begin, std::int64_t n,
+                                  LaneSums& lanes) {
+    if constexpr (kGroups > 8) {
+      for (std::int64_t i = 0; i < n; i += 2 * kStep) {
+        for (int group = 0; group < kGroups && i + group * V::kWidth < n; ++group) {
+          Lanes sums = load(lanes, group);
+          add_pair(source, begin, i + group * V::kWidth, n, sums);
+          store(sums, group, lanes);
+        }
+      }
+    } else {
+      for (int group = 0; group < kGroups && group * V::kWidth < n; ++group) {
+        Lanes sums = load(lanes, group);
+        add_group(source, begin, n, group, sums);
+        store(sums, group, lanes);
+      }
     }
   }
 
@@ -101,37 +113,59 @@ class RowSums {
     (V::load_first(elements + i, n - i) + V(T(0))).store_first(losses + i, n - i);
   }
 
-  // The tree over kSteps elements a lane, for the lanes of one vector, the first of them at i.
-  template <int kSteps, class Source>
-  static SIMDLOSS_INLINE V tree(const Source& source, std::int64_t i) {
-    if constexpr (kSteps == 1) {
-      return source.whole(i);
-    } else {
-      constexpr int half = kSteps / 2;
-      const V left = tree<half>(source, i);
-      return left + tree<half>(source, i + half * kStep);
-    }
-  }
-
-  // The same where the row ends n > 0 elements from i on.
-  template <int kSteps, class Source>
-  static SIMDLOSS_INLINE V tree(const Source& source, std::int64_t i, std::int64_t n) {
-    if (n >= (kSteps - 1) * kStep + V::kWidth) return tree<kSteps>(source, i);
-    if constexpr (kSteps == 1) {
-      return source.first(i, n);
-    } else {
-      constexpr int half = kSteps / 2;
-      const V left = tree<half>(source, i, n);
-      const std::int64_t rest = n - half * kStep;
-      return rest > 0 ? left + tree<half>(source, i + half * kStep, rest) : left;
-    }
-  }
-
   // Accumulators of the lanes of one vector.
   struct Lanes {
     D hi[kParts];
     D lo[kParts];
   };
+
+  static SIMDLOSS_INLINE Lanes load(const LaneSums& from, int group) {
+    const double* const hi = from.values + group * V::kWidth;
+    Lanes lanes;
+    for (int i = 0; i < kParts; ++i) {
+      lanes.hi[i] = D::load(hi + i * D::kWidth);
+      if constexpr (kPairs) lanes.lo[i] = D::load(hi + kLanes<T> + i * D::kWidth);
+    }
+    return lanes;
+  }
+  static SIMDLOSS_INLINE void store(const Lanes& lanes, int group, LaneSums& to) {
+    double* const hi = to.values + group * V::kWidth;
+    for (int i = 0; i < kParts; ++i) {
+      lanes.hi[i].store(hi + i * D::kWidth);
+      if constexpr (kPairs) lanes.lo[i].store(hi + kLanes<T> + i * D::kWidth);
+    }
+  }
+
+  template <class Source>
+  static SIMDLOSS_INLINE V vector(const Source& source, std::int64_t begin, std::int64_t i,
+                                  std::int64_t n) {
+    return n - i >= V::kWidth ? source.whole(begin + i) : source.first(begin + i, n - i);
+  }
+
+  // Adds the pair of vectors at elements i and i + kStep of a row of n.
+  template <class Source>
+  static SIMDLOSS_INLINE void add_pair(const Source& source, std::int64_t begin, std::int64_t i,
+                                       std::int64_t n, Lanes& lanes) {
+    V x = vector(source, begin, i, n);
+    if (i + kStep < n) x = x + vector(source, begin, i + kStep, n);
+    D parts[kParts];
+    widen(x, parts);
+    for (int k = 0; k < kParts; ++k) {
+      if constexpr (kPairs) {
+        lanes.lo[k] = lanes.lo[k] + two_sum(lanes.hi[k], parts[k]);
+      } else {
+        lanes.hi[k] = lanes.hi[k] + parts[k];
+      }
+    }
+  }
+
+  template <class Source>
+  static SIMDLOSS_INLINE void add_group(const Source& source, std::int64_t begin, std::int64_t n,
+                                        int group, Lanes& lanes) {
+    for (std::int64_t i = group * V::kWidth; i < n; i += 2 * kStep) {
+      add_pair(source, begin, i, n, lanes);
+    }
+  }
 
   // The first steps of the halving tree, over groups kFirst, kFirst + kApart, ...; those that the
   // row does not reach are 0, which changes nothing but the sign of a zero.
@@ -139,10 +173,9 @@ class RowSums {
   static SIMDLOSS_INLINE Lanes sum_of_groups(const Source& source, std::int64_t begin,
                                              std::int64_t n) {
     if constexpr (kApart == kGroups) {
-      constexpr int lane = kFirst * V::kWidth;
       Lanes lanes;
-      widen(tree<kBlockSteps>(source, begin + lane, n - lane), lanes.hi);
-      for (D& lo : lanes.lo) lo = D(0.0);
+      for (int i = 0; i < kParts; ++i) lanes.hi[i] = lanes.lo[i] = D(0.0);
+      add_group(source, begin, n, kFirst, lanes);
       return lanes;
     } else {
       Lanes lanes = sum_of_groups<kFirst, 2 * kApart>(source, begin, n);

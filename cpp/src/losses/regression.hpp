@@ -86,10 +86,15 @@ struct MeanSquaredLogarithmicError : Pointwise {
     // rise + rise_error = high - low and base + base_error = 1 + low, exactly.
     const V rise_error = high - (rise + low);
     const V base_error = select(low < V(1), low - (base - V(1)), V(1) - (base - low));
-    const V rest = (fnma(ratio, base, rise) + fnma(ratio, base_error, rise_error)) / base;
+    const V product = ratio * base;
+    const V missing = (rise - product) - product_error(ratio, base, product);
+    const V rest = (missing + fnma(ratio, base_error, rise_error)) / base;
     const V correction = rest / (V(1) + ratio);  // NaN if the larger one is infinite
-    const V log_ratio = log1p(ratio) + keep(!is_nan(correction), correction);
-    return log_ratio * log_ratio;
+    const LogPair<V> log_ratio = log1p_pair(ratio);
+    const V log_rest = log_ratio.rest + keep(!is_nan(correction), correction);
+    const V root = log_ratio.value + log_rest;
+    const V root_rest = log_rest - (root - log_ratio.value);  // exact; NaN if root is infinite
+    return fma(root, root, keep(!is_nan(root_rest), (root + root) * root_rest));
   }
 };
 

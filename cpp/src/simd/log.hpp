@@ -79,11 +79,20 @@ SIMDLOSS_INLINE V log1p_bend(V m, V rest) {
 // e ln 2 + log1p(m), for an integer e with |e| <= 1100 and m as above. What e ln 2 + m loses is
 // carried to the last addition.
 template <class V>
-SIMDLOSS_INLINE V log_of_parts(V e, V m) {
+struct LogPair {
+  V value;  // not rounded to the sum of both
+  V rest;   // smaller
+};
+template <class V>
+SIMDLOSS_INLINE LogPair<V> log_of_parts(V e, V m) {
   using C = ExpConstants<typename V::Element>;
   const V sum = fma(e, V(C::kLn2High), m);
   const V lost = fma(e, V(C::kLn2High), -sum) + m;
-  return sum + log1p_bend(m, fma(e, V(C::kLn2Low), lost));
+  return {sum, log1p_bend(m, fma(e, V(C::kLn2Low), lost))};
+}
+template <class V>
+SIMDLOSS_INLINE V rounded(const LogPair<V>& log) {
+  return log.value + log.rest;
 }
 
 // ln(x 2^e_offset) for normal, finite x > 0; anything elsewhere.
@@ -95,7 +104,7 @@ SIMDLOSS_INLINE V log_in_range(V x, V e_offset) {
   const Bits bits = to_bits(x) - Bits(C::kThreeQuarters);
   const Bits e = shift_right_arithmetic<ExpConstants<T>::kExponentShift>(bits);
   const V m = V::from_bits((bits & Bits(C::kMantissa)) + Bits(C::kThreeQuarters)) - V(1);
-  return log_of_parts(V::from_int(e) + e_offset, m);
+  return rounded(log_of_parts(V::from_int(e) + e_offset, m));
 }
 
 // ln x for normal, finite x > 0; NaN stays; anything elsewhere. The cheap form of log, and the same
@@ -122,7 +131,8 @@ SIMDLOSS_INLINE V log(V x) {
 // x, with at most one rounding: none unless x is so large that the 1 hardly counts. 2^-e is made by
 // way of 2^(headroom - e), as it is subnormal for the largest e.
 template <class V>
-SIMDLOSS_INLINE V log1p_in_range(V x, typename V::Bits two_to_headroom, V two_to_minus_headroom) {
+SIMDLOSS_INLINE LogPair<V> log1p_in_range(V x, typename V::Bits two_to_headroom,
+                                          V two_to_minus_headroom) {
   using T = typename V::Element;
   using C = LogConstants<T>;
   using Bits = typename V::Bits;
@@ -138,7 +148,17 @@ SIMDLOSS_INLINE V log1p_in_range(V x, typename V::Bits two_to_headroom, V two_to
 template <class V>
 SIMDLOSS_INLINE V log1p_regular(V x) {
   using C = LogConstants<typename V::Element>;
-  return log1p_in_range(x, typename V::Bits(C::kOne), V(1));
+  return rounded(log1p_in_range(x, typename V::Bits(C::kOne), V(1)));
+}
+
+// ln(1 + x) for x >= 0 as an unevaluated sum, with a max error of 0.48 ULP before it is rounded; the
+// rest is 0 if x is infinite; NaN stays.
+template <class V>
+SIMDLOSS_INLINE LogPair<V> log1p_pair(V x) {
+  using T = typename V::Element;
+  const LogPair<V> log = log1p_in_range(x, typename V::Bits(LogConstants<T>::kFour), V(T(0.25)));
+  const auto finite = x < V(Limits<T>::kInfinity);
+  return {select(finite, log.value, x), keep(finite, log.rest)};
 }
 
 // ln(1 + x) for all x, with small relative error down to subnormal x; -1 -> -inf, x < -1 -> NaN,
@@ -146,9 +166,7 @@ SIMDLOSS_INLINE V log1p_regular(V x) {
 template <class V>
 SIMDLOSS_INLINE V log1p(V x) {
   using T = typename V::Element;
-  using C = LogConstants<T>;
-  V result = log1p_in_range(x, typename V::Bits(C::kFour), V(T(0.25)));
-  result = select(x < V(Limits<T>::kInfinity), result, x);
+  const V result = rounded(log1p_pair(x));
   return select(x > V(-1), result,
                 select(x == V(-1), V(-Limits<T>::kInfinity), V(Limits<T>::kNan)));
 }

@@ -20,11 +20,35 @@ namespace {
 
 // Elements below which a second thread costs more than it saves: about 100 us of work.
 constexpr std::int64_t kParallelElements = std::int64_t{1} << 17;
-// Elements of a unit of parallel work, and between two looks at Request::interrupted (about 0.1 s).
+// Elements of a unit of parallel work.
 constexpr std::int64_t kUnitElements = std::int64_t{1} << 16;
-constexpr std::int64_t kPollElements = std::int64_t{1} << 26;
+// Elements that a thread computes between two looks at Request::interrupted: about 0.1 s of the
+// heaviest losses, and enough to hide what a parallel region costs under the lightest.
+constexpr std::int64_t kPollElements = std::int64_t{1} << 22;
 // Long rows whose segment sums are held at a time.
 constexpr std::int64_t kLongRows = 32;
+
+// Looks at Request::interrupted between pieces of work, on the calling thread. Every loop that may
+// be long reports to the call's one poller, so that many short loops are interrupted like a long
+// one.
+class Poller {
+ public:
+  explicit Poller(const Request& request) : request_(request) {}
+
+  // A thread has computed `elements` more. Throws Error (kInterrupted).
+  void add(std::int64_t elements) {
+    elements_ += elements;
+    if (elements_ < kPollElements) return;
+    elements_ = 0;
+    if (request_.interrupted != nullptr && request_.interrupted(request_.interrupted_context)) {
+      throw Error(ErrorCode::kInterrupted, "", "The call was interrupted.");
+    }
+  }
+
+ private:
+  const Request& request_;
+  std::int64_t elements_ = 0;
+};
 
 // One call.
 struct Call {
@@ -33,9 +57,10 @@ struct Call {
   const KernelTable& table;
   const BoundLoss* loss;  // null: y_pred holds the losses
   int threads;
+  mutable Poller poller;  // for the calling thread alone
 
   Call(const BoundLoss* bound, const Operands& operands, const Request& req)
-      : request(req), table(active_table()), loss(bound) {
+      : request(req), table(active_table()), loss(bound), poller(req) {
     make_plan(bound != nullptr ? &bound->info() : nullptr, operands, req, plan);
     threads = thread_count();
     set_last_num_threads(1);
@@ -57,28 +82,27 @@ struct Call {
 };
 
 // Calls body(begin, end) for ranges that make up [0, n_units), in parallel, and looks for an
-// interruption between chunks.
+// interruption after chunks.
 template <class Body>
 void for_units(const Call& call, std::int64_t n_units, std::int64_t unit_elements, Body body) {
-  const std::int64_t chunk = std::max<std::int64_t>(
-      call.threads, kPollElements / std::max<std::int64_t>(unit_elements, 1));
+  const std::int64_t thread_units =
+      std::max<std::int64_t>(kPollElements / std::max<std::int64_t>(unit_elements, 1), 1);
+  const std::int64_t chunk = call.threads * thread_units;
   int most_threads = 1;
   struct Context {
     Body& body;
     std::int64_t first;
   };
   for (std::int64_t first = 0; first < n_units; first += chunk) {
-    if (first > 0 && call.request.interrupted != nullptr &&
-        call.request.interrupted(call.request.interrupted_context)) {
-      throw Error(ErrorCode::kInterrupted, "", "The call was interrupted.");
-    }
     Context context{body, first};
     const auto run = [](void* untyped, std::int64_t begin, std::int64_t end, int) {
       const Context& c = *static_cast<const Context*>(untyped);
       c.body(c.first + begin, c.first + end);
     };
     const std::int64_t n = std::min(chunk, n_units - first);
-    most_threads = std::max(most_threads, parallel_for(call.threads, n, run, &context));
+    const int ran = parallel_for(call.threads, n, run, &context);
+    most_threads = std::max(most_threads, ran);
+    call.poller.add((n + ran - 1) / ran * unit_elements);
   }
   set_last_num_threads(most_threads);
 }
@@ -131,6 +155,7 @@ void add_entries(const Call& call, const Dims& dims, std::int64_t count, bool ma
       load_weights(call.plan, dims, i, n, values);
     }
     call.table.f64.add_samples(values, nullptr, n, scratch);
+    call.poller.add(n);
   }
   flush_samples(scratch);
 }
@@ -201,16 +226,18 @@ void tally_rows(const Call& call, const Variants& variants, std::int64_t begin, 
   }
 }
 
-// Long rows: their segments are the units of parallel work. Calls consume(losses, row, n) with the
-// losses of rows [row, row + n).
+// Long rows: their segments are the units of parallel work. Calls consume(losses, weights, row, n)
+// with the losses of rows [row, row + n) and their weights (null if every row counts once).
 template <class Consume>
 void for_long_rows(const Call& call, const RowLosses& rows, std::int64_t begin, std::int64_t end,
                    Consume consume) {
   const Segments segments = segments_of(call.plan.cols);
   std::vector<RowSum> sums(static_cast<std::size_t>(kLongRows * segments.count));
   LossTile losses;
+  double buffer[kRowTile];
   for (std::int64_t first = begin; first < end; first += kLongRows) {
     const std::int64_t n = std::min(kLongRows, end - first);
+    const double* const weights = load_weights(call.plan, call.plan.outer, first, n, buffer);
     for_units(call, n * segments.count, segments.length,
               [&](std::int64_t unit_begin, std::int64_t unit_end) {
                 for (std::int64_t unit = unit_begin; unit < unit_end; ++unit) {
@@ -219,9 +246,13 @@ void for_long_rows(const Call& call, const RowLosses& rows, std::int64_t begin, 
                 }
               });
     for (std::int64_t i = 0; i < n; ++i) {
-      rows.finish_long_row(first + i, sums.data() + i * segments.count, i, losses.values);
+      const RowSum* const row_sums = sums.data() + i * segments.count;
+      const bool takes_part = weights == nullptr || weights[i] != 0;
+      if (rows.finish_long_row(first + i, row_sums, takes_part, i, losses.values)) {
+        call.poller.add(call.plan.cols);
+      }
     }
-    consume(losses.values, first, n);
+    consume(losses.values, weights, first, n);
   }
 }
 
@@ -252,20 +283,17 @@ bool labels_are_binary(const Call& call, const RowLosses& rows, std::int64_t beg
 }
 
 void tally_long_rows(const Call& call, const Variants& variants, Tally& tally) {
-  double buffer[kRowTile];
   for (std::int64_t begin = 0; begin < call.plan.rows; begin += kLongRows) {
     const std::int64_t end = std::min(begin + kLongRows, call.plan.rows);
-    const double* const weights =
-        load_weights(call.plan, call.plan.outer, begin, end - begin, buffer);
     for_long_rows(call, *variants.plain, begin, end,
-                  [&](const void* losses, std::int64_t, std::int64_t n) {
+                  [&](const void* losses, const double* weights, std::int64_t, std::int64_t n) {
                     tally.add(call, losses, weights, n);
                   });
     if (!variants.converted || !tally.binary) continue;
     tally.binary = labels_are_binary(call, *variants.plain, begin, end);
     if (!tally.binary) continue;
     for_long_rows(call, *variants.converted, begin, end,
-                  [&](const void* losses, std::int64_t, std::int64_t n) {
+                  [&](const void* losses, const double* weights, std::int64_t, std::int64_t n) {
                     tally.add_converted(call, losses, weights, n);
                   });
   }
@@ -340,11 +368,9 @@ PartialSums sum_up(const Call& call, std::uint64_t fingerprint, Need need) {
 }
 
 // Per-sample losses times weights, stored to the output.
-void store_rows(const Call& call, const void* losses, std::int64_t begin, std::int64_t n,
-                char* out) {
-  double buffer[kRowTile];
+void store_rows(const Call& call, const void* losses, const double* weights, std::int64_t begin,
+                std::int64_t n, char* out) {
   double results[kRowTile];
-  const double* const weights = load_weights(call.plan, call.plan.outer, begin, n, buffer);
   for (std::int64_t i = 0; i < n; ++i) {
     const double loss = call.plan.compute == DType::kFloat32
                             ? double{static_cast<const float*>(losses)[i]}
@@ -363,17 +389,19 @@ void evaluate_rows(const Call& call, char* out) {
   }
   if (call.is_long()) {
     for_long_rows(call, *rows, 0, call.plan.rows,
-                  [&](const void* losses, std::int64_t row, std::int64_t n) {
-                    store_rows(call, losses, row, n, out);
+                  [&](const void* losses, const double* weights, std::int64_t row, std::int64_t n) {
+                    store_rows(call, losses, weights, row, n, out);
                   });
     return;
   }
   for_rows(call, [&](std::int64_t begin, std::int64_t end) {
     LossTile losses;
+    double buffer[kRowTile];
     for (std::int64_t row = begin; row < end; row += kRowTile) {
       const std::int64_t n = std::min(kRowTile, end - row);
-      rows->compute(row, n, nullptr, losses.values);
-      store_rows(call, losses.values, row, n, out);
+      const double* const weights = load_weights(call.plan, call.plan.outer, row, n, buffer);
+      rows->compute(row, n, weights, losses.values);
+      store_rows(call, losses.values, weights, row, n, out);
     }
   });
 }

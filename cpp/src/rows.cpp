@@ -187,8 +187,8 @@ RowSum RowLosses::segment_sum(std::int64_t row, std::int64_t segment) const {
                       std::min((segment + 1) * length, plan_.cols));
 }
 
-void RowLosses::finish_long_row(std::int64_t row, const RowSum* sums, std::int64_t index,
-                                void* losses) const {
+bool RowLosses::finish_long_row(std::int64_t row, const RowSum* sums, bool takes_part,
+                                std::int64_t index, void* losses) const {
   RowSum sum = sums[0];
   for (std::int64_t s = 1; s < segments_of(plan_.cols).count; ++s) sum = merged(sum, sums[s]);
   double loss = (sum.hi + sum.lo) / plan_.divisor + 0.0;
@@ -197,7 +197,9 @@ void RowLosses::finish_long_row(std::int64_t row, const RowSum* sums, std::int64
   const bool finite = plan_.compute == DType::kFloat32
                           ? std::isfinite(static_cast<float*>(losses)[index])
                           : std::isfinite(loss);
-  if (!finite && rescue_row(row, loss)) store_loss(loss, plan_.compute, index, losses);
+  if (finite || !takes_part) return false;
+  if (rescue_row(row, loss)) store_loss(loss, plan_.compute, index, losses);
+  return true;
 }
 
 void RowLosses::rescue(std::int64_t begin, std::int64_t n, const double* weights,

@@ -38,8 +38,9 @@ class RowLosses {
 
   // The sum of one segment of a long row.
   RowSum segment_sum(std::int64_t row, std::int64_t segment) const;
-  // The loss of a long row from the sums of its segments, stored as entry `index` of `losses`.
-  void finish_long_row(std::int64_t row, const RowSum* sums, std::int64_t index,
+  // The loss of a long row from the sums of its segments, stored as entry `index` of `losses`. A
+  // row that does not take part is not rescued. Whether the row was looked at once more.
+  bool finish_long_row(std::int64_t row, const RowSum* sums, bool takes_part, std::int64_t index,
                        void* losses) const;
 
   // Whether all labels of elements [col_begin, col_end) of these rows are 0 or 1.

@@ -6,6 +6,7 @@
 
 #include "rescue.hpp"
 #include "tiles.hpp"
+#include "two_sum.hpp"
 
 namespace simdloss {
 namespace {
@@ -21,9 +22,7 @@ struct alignas(64) Tile {
 
 // The sum of two neighbouring segments, as in the halving tree over lanes.
 RowSum merged(const RowSum& a, const RowSum& b) {
-  const double hi = a.hi + b.hi;
-  const double part = hi - a.hi;
-  const double error = (a.hi - (hi - part)) + (b.hi - part);
+  const auto [hi, error] = two_sum(a.hi, b.hi);
   return {hi, (a.lo + b.lo) + error};
 }
 
@@ -39,6 +38,12 @@ bool all_binary(const double* labels, std::int64_t n) {
   bool binary = true;
   for (std::int64_t i = 0; i < n; ++i) binary &= labels[i] == 0.0 || labels[i] == 1.0;
   return binary;
+}
+
+bool has_nan(const double* x, std::int64_t n) {
+  bool found = false;
+  for (std::int64_t i = 0; i < n; ++i) found |= x[i] != x[i];
+  return found;
 }
 
 }  // namespace
@@ -62,7 +67,7 @@ RowLosses::RowLosses(const Plan& plan, const KernelTable& table, const BoundLoss
                      bool binary_labels)
     : plan_(plan),
       kernels_(plan.compute == DType::kFloat32 ? table.f32 : table.f64),
-      wide_kernels_(table.f64),
+      wide_kernels_(table.isa == Isa::kBaseline ? scalar_kernels().f64 : table.f64),
       loss_(loss != nullptr ? &kernels_.losses[loss->info().index] : nullptr),
       item_size_(static_cast<std::int64_t>(item_size(plan.compute))),
       direct_true_(is_direct(plan, kTrue, plan.compute)),
@@ -216,23 +221,30 @@ void RowLosses::rescue(std::int64_t begin, std::int64_t n, const double* weights
   }
 }
 
-// False if the row has a NaN.
+// False if the row has a NaN. That is looked for in all of the row before anything is computed.
 bool RowLosses::rescue_row(std::int64_t row, double& loss) const {
   const Slice slice = row_slice(row);
-  WideSum sum;
   double t[kScanTile];
   double p[kScanTile];
-  for (std::int64_t col = 0; col < plan_.cols; col += kScanTile) {
+  double plain[kScanTile];
+  const auto load = [&](std::int64_t col) {
     const std::int64_t n = std::min(kScanTile, plan_.cols - col);
     load_tile(plan_, kTrue, wide_kernels_, DType::kFloat64, slice.t, col, n, t);
     load_tile(plan_, kPred, wide_kernels_, DType::kFloat64, slice.p, col, n, p);
-    if (std::any_of(t, t + n, [](double x) { return std::isnan(x); }) ||
-        std::any_of(p, p + n, [](double x) { return std::isnan(x); })) {
-      return false;
-    }
-    rescue_elements(plan_.info->index, t, p, n, wide_args_.bytes, sum);
+    return n;
+  };
+  for (std::int64_t col = 0; col < plan_.cols; col += kScanTile) {
+    const std::int64_t n = load(col);
+    if (has_nan(t, n) || has_nan(p, n)) return false;
   }
-  loss = ((sum.hi + sum.lo) / Wide(plan_.divisor)).value() + 0.0;
+  WideSum sum;
+  for (std::int64_t col = 0; col < plan_.cols; col += kScanTile) {
+    const std::int64_t n = plan_.cols > kScanTile ? load(col) : plan_.cols;
+    const RowBlock elements{t, p, sizeof(double), sizeof(double), n, 1};
+    wide_kernels_.losses[plan_.info->index].row_losses(elements, 1.0, wide_args_.bytes, plain);
+    rescue_elements(plan_.info->index, t, p, plain, n, wide_args_.bytes, sum);
+  }
+  loss = (sum.value() / Wide(plan_.divisor)).value() + 0.0;
   return true;
 }
 

@@ -57,7 +57,7 @@ class RowLosses {
 
   const Plan& plan_;
   const TypeKernels& kernels_;
-  const TypeKernels& wide_kernels_;  // of type double, for rescue
+  const TypeKernels& wide_kernels_;  // of type double and with fma, for rescue
   const LossKernels* loss_;          // null if y_pred holds the losses
   std::int64_t item_size_;
   bool direct_true_;

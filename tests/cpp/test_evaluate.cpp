@@ -6,16 +6,20 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <random>
 #include <string>
 #include <vector>
 
+#include "cpu.hpp"
+#include "kernels/abi.hpp"
+#include "loss_args.hpp"
+#include "losses/all.hpp"
+#include "rescue.hpp"
 #include "simdloss/simdloss.hpp"
 
 using namespace simdloss;
 
 namespace {
-
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 // A C-order array that owns its shape; without strides of its own it reads `values`.
 template <class T>
@@ -67,6 +71,44 @@ struct Looks {
 // How often a call of that many elements is to look: each thread at least every 2^23 elements.
 int least_looks(std::int64_t elements, int threads) {
   return static_cast<int>(elements / threads >> 23);
+}
+
+// The sum of the losses by Wide numbers alone.
+struct Reference {
+  Wide hi{0.0};
+  Wide lo{0.0};
+
+  void add(Wide x) {
+    const Wide sum = hi + x;
+    if (!sum.is_finite()) {
+      hi = sum;
+      lo = Wide(0.0);
+      return;
+    }
+    const Wide part = sum - hi;
+    lo = lo + ((hi - (sum - part)) + (x - part));
+    hi = sum;
+  }
+};
+
+template <class... Losses>
+Reference reference_sum(LossList<Losses...>, int index, const std::vector<double>& t,
+                        const std::vector<double>& p, const void* args) {
+  Reference sum;
+  int i = 0;
+  const auto add = [&]<class Loss>() {
+    if (i++ != index) return;
+    const auto& typed = *static_cast<const typename Loss::template Args<double>*>(args);
+    for (std::size_t k = 0; k < t.size(); ++k) {
+      sum.add(element_loss<Loss>(Wide(t[k]), Wide(p[k]), typed));
+    }
+  };
+  (add.template operator()<Losses>(), ...);
+  return sum;
+}
+
+bool same_bits(double a, double b) {
+  return (std::isnan(a) && std::isnan(b)) || (a == b && std::signbit(a) == std::signbit(b));
 }
 
 }  // namespace
@@ -144,4 +186,95 @@ TEST_CASE("long rows that are computed again look for an interruption") {
   looks.attach(request);
   CHECK(scalar_loss(loss_of("mean_absolute_error"), operands, request) == kInfinity);
   CHECK(looks.seen >= least_looks(2 * rows * cols, 1));
+}
+
+TEST_CASE("what is computed again in double has the bits of Wide numbers") {
+  std::mt19937_64 random(5);
+  std::uniform_real_distribution<double> uniform(-1, 1);
+  // Of any size, about as large as ordinary data, probabilities, labels, and the ends.
+  const auto draw = [&](int kind) {
+    const double x = uniform(random);
+    switch (kind) {
+      case 0:
+        return std::ldexp(x, static_cast<int>(random() % 2000) - 1000);
+      case 1:
+        return 8 * x;
+      case 2:
+        return std::fabs(x);
+      case 3:
+        return static_cast<double>(random() % 2);
+      case 4:
+        return std::ldexp(x, static_cast<int>(random() % 300) - 150);
+      default:
+        return std::copysign(random() % 2 == 0 ? kInfinity : 1.7e308, x);
+    }
+  };
+  std::vector<const KernelTable*> tables;
+  for (const Isa isa : available_isas()) {
+    if (isa == Isa::kBaseline) continue;
+    force_isa(isa_name(isa));
+    tables.push_back(&active_table());
+  }
+  force_isa("");
+  for (const LossInfo& info : catalog()) {
+    CAPTURE(info.name);
+    const BoundLoss loss = loss_of(info.name);
+    for (int round = 0; round < 4000; ++round) {
+      CAPTURE(round);
+      const double epsilon = round % 2 == 0 ? 1e-7 : 0.0;
+      const Settings settings{loss.params().data(), epsilon, 1 - epsilon, round % 4 < 2};
+      const LossArgs args = derive_args(info.index, settings, DType::kFloat64);
+      std::vector<double> t(1 + random() % 20);
+      std::vector<double> p(t.size());
+      const int t_kind = static_cast<int>(random() % 6);
+      const int p_kind = static_cast<int>(random() % 6);
+      for (std::size_t i = 0; i < t.size(); ++i) {
+        t[i] = draw(random() % 16 == 0 ? 5 : t_kind);
+        p[i] = draw(random() % 16 == 0 ? 5 : p_kind);
+      }
+      const Reference expected = reference_sum(AllLosses(), info.index, t, p, args.bytes);
+      const double wanted = ((expected.hi + expected.lo) / Wide(3.0)).value() + 0.0;
+      for (const KernelTable* table : tables) {
+        const auto n = static_cast<std::int64_t>(t.size());
+        std::vector<double> plain(t.size());
+        const RowBlock elements{t.data(), p.data(), sizeof(double), sizeof(double), n, 1};
+        table->f64.losses[info.index].row_losses(elements, 1.0, args.bytes, plain.data());
+        WideSum sum;
+        rescue_elements(info.index, t.data(), p.data(), plain.data(), n, args.bytes, sum);
+        REQUIRE(same_bits((sum.value() / Wide(3.0)).value() + 0.0, wanted));
+      }
+    }
+  }
+}
+
+TEST_CASE("a NaN at the end of a row with an infinity makes it NaN") {
+  for (const std::int64_t cols : {2, 500, 513, 2000, 70000}) {
+    Array<float> t = broadcast(0.5f, {1, cols});
+    Array<float> p{std::vector<float>(static_cast<std::size_t>(cols), 0.5f), {1, cols}};
+    p.values.front() = std::numeric_limits<float>::infinity();
+    const Operands operands{t.view(), p.view()};
+    CHECK(scalar_loss(loss_of("mean_squared_error"), operands, Request()) == kInfinity);
+    p.values.back() = std::numeric_limits<float>::quiet_NaN();
+    CHECK(std::isnan(scalar_loss(loss_of("mean_squared_error"), operands, Request())));
+  }
+}
+
+TEST_CASE("rows without weight are not computed again") {
+  constexpr std::int64_t rows = 8;
+  constexpr std::int64_t cols = std::int64_t{1} << 21;
+  const Array<float> t = broadcast(0.0f, {rows, cols});
+  const Array<float> p = broadcast(std::numeric_limits<float>::infinity(), {rows, cols});
+  const Array<float> weights = broadcast(0.0f, {rows});
+  const ArrayView weight = weights.view();
+  Operands operands{t.view(), p.view()};
+  Request request;
+  request.threads = 1;
+  Looks all;
+  all.attach(request);
+  CHECK(scalar_loss(loss_of("mean_absolute_error"), operands, request) == kInfinity);
+  operands.sample_weight = &weight;
+  Looks none;
+  none.attach(request);
+  CHECK(scalar_loss(loss_of("mean_absolute_error"), operands, request) == 0.0);
+  CHECK(2 * none.seen <= all.seen);
 }

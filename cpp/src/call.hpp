@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// One call: its plan, its threads, and the loops that divide its work into units and look for an
+// interruption.
+
+#include <algorithm>
+#include <cstdint>
+
+#include "cpu.hpp"
+#include "kernels/abi.hpp"
+#include "parallel.hpp"
+#include "plan.hpp"
+#include "rows.hpp"
+#include "simdloss/runtime.hpp"
+
+namespace simdloss {
+
+// Elements below which a second thread costs more than it saves: about 100 us of work.
+inline constexpr std::int64_t kParallelElements = std::int64_t{1} << 17;
+// Elements of a unit of parallel work.
+inline constexpr std::int64_t kUnitElements = std::int64_t{1} << 16;
+// Elements that a thread computes between two looks at Request::interrupted: about 0.1 s of the
+// heaviest losses, and enough to hide what a parallel region costs under the lightest.
+inline constexpr std::int64_t kPollElements = std::int64_t{1} << 22;
+
+// Looks at Request::interrupted between pieces of work, on the calling thread. Every loop that may
+// be long reports to the call's one poller, so that many short loops are interrupted like a long
+// one.
+class Poller {
+ public:
+  explicit Poller(const Request& request) : request_(request) {}
+
+  // A thread has computed `elements` more. Throws Error (kInterrupted).
+  void add(std::int64_t elements) {
+    elements_ += elements;
+    if (elements_ < kPollElements) return;
+    elements_ = 0;
+    if (request_.interrupted != nullptr && request_.interrupted(request_.interrupted_context)) {
+      throw Error(ErrorCode::kInterrupted, "", "The call was interrupted.");
+    }
+  }
+
+ private:
+  const Request& request_;
+  std::int64_t elements_ = 0;
+};
+
+// One call.
+struct Call {
+  Plan plan;
+  const Request& request;
+  const KernelTable& table;
+  const BoundLoss* loss;  // null: y_pred holds the losses
+  int threads;
+  mutable Poller poller;  // for the calling thread alone
+
+  Call(const BoundLoss* bound, const Operands& operands, const Request& req)
+      : request(req), table(active_table()), loss(bound), poller(req) {
+    make_plan(bound != nullptr ? &bound->info() : nullptr, operands, req, plan);
+    threads = thread_count();
+    set_last_num_threads(1);
+  }
+
+  bool is_long() const { return plan.cols > kSegmentMin; }
+  const TypeKernels& kernels() const {
+    return plan.compute == DType::kFloat32 ? table.f32 : table.f64;
+  }
+
+ private:
+  // An explicit number is used as given.
+  int thread_count() const {
+    if (request.threads > 0) return request.threads;
+    if (const int n = requested_threads(); n > 0) return n;
+    const std::int64_t cols = std::max<std::int64_t>(plan.cols, 1);
+    return plan.rows >= (kParallelElements + cols - 1) / cols ? num_threads() : 1;
+  }
+};
+
+// Calls body(begin, end) for ranges that make up [0, n_units), in parallel, and looks for an
+// interruption after chunks.
+template <class Body>
+void for_units(const Call& call, std::int64_t n_units, std::int64_t unit_elements, Body body) {
+  const std::int64_t thread_units =
+      std::max<std::int64_t>(kPollElements / std::max<std::int64_t>(unit_elements, 1), 1);
+  const std::int64_t chunk = call.threads * thread_units;
+  int most_threads = 1;
+  struct Context {
+    Body& body;
+    std::int64_t first;
+  };
+  for (std::int64_t first = 0; first < n_units; first += chunk) {
+    Context context{body, first};
+    const auto run = [](void* untyped, std::int64_t begin, std::int64_t end, int) {
+      const Context& c = *static_cast<const Context*>(untyped);
+      c.body(c.first + begin, c.first + end);
+    };
+    const std::int64_t n = std::min(chunk, n_units - first);
+    const int ran = parallel_for(call.threads, n, run, &context);
+    most_threads = std::max(most_threads, ran);
+    call.poller.add((n + ran - 1) / ran * unit_elements);
+  }
+  set_last_num_threads(most_threads);
+}
+
+// Calls body(row_begin, row_end) for ranges that make up all rows.
+template <class Body>
+void for_rows(const Call& call, Body body) {
+  const std::int64_t rows = call.plan.rows;
+  const std::int64_t cols = std::max<std::int64_t>(call.plan.cols, 1);
+  const std::int64_t share = std::max<std::int64_t>(rows / call.threads, 1);
+  const std::int64_t unit = std::min(share, std::max<std::int64_t>(kUnitElements / cols, 1));
+  for_units(call, (rows + unit - 1) / unit, unit * cols, [&](std::int64_t begin, std::int64_t end) {
+    body(begin * unit, std::min(end * unit, rows));
+  });
+}
+
+}  // namespace simdloss

@@ -222,6 +222,7 @@ PartialSums sum_up(const Call& call, std::uint64_t fingerprint, Need need) {
   sums.result_dtype = plan.result;
   sums.converts_labels = converts_automatically(call);
   sums.count = static_cast<std::uint64_t>(plan.rows);
+  sums.is_scalar = plan.loss_rank == 0;
   const bool weighted = plan.has(kWeight) || plan.has(kMask);
   const bool needs_mask = need == Need::kAll || plan.reduction == Reduction::kMean;
   const bool needs_weights =

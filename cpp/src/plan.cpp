@@ -359,11 +359,7 @@ void make_plan(const LossInfo* info, const Operands& operands, const Request& re
   place_weights(operands, loss, plan);
   plan.loss_rank = loss.rank;
   std::copy_n(loss.size, loss.rank, plan.loss_shape);
-  // Keras never divides a loss that is one number.
-  const bool is_scalar = loss.rank == 0;
-  plan.reduction = is_scalar && request.reduction == Reduction::kMeanWithSampleWeight
-                       ? Reduction::kSum
-                       : request.reduction;
+  plan.reduction = request.reduction;
   if (request.reduction != Reduction::kNone) canonicalize(plan.outer);
 }
 

@@ -15,15 +15,16 @@ namespace {
 //   4  version
 //   1  reduction
 //   1  result_dtype
-//   1  converts_labels
+//   1  flags: 1 converts_labels, 2 is_scalar
 //   1  all_labels_binary
 //   8  fingerprint
 //  24  count, valid_count, mask_count
 // 296  each of mask_sum, weight_sum, loss_sum, converted_sum: 34 limbs, least significant first,
-// and
-//      the numbers of +inf, -inf and NaN
+//      and the numbers of +inf, -inf and NaN
 constexpr std::uint8_t kMagic[8] = {'s', 'i', 'm', 'd', 'l', 'o', 's', 's'};
 constexpr std::uint32_t kVersion = 1;
+constexpr std::uint8_t kConvertsLabels = 1;
+constexpr std::uint8_t kIsScalar = 2;
 constexpr std::size_t kSumSize = 8 * (ExactSum::kLimbs + 3);
 constexpr std::size_t kSize = sizeof(kMagic) + 4 + 4 + 8 + 3 * 8 + 4 * kSumSize;
 
@@ -95,9 +96,10 @@ bool PartialSums::operator==(const PartialSums& other) const noexcept {
   return fingerprint == other.fingerprint && reduction == other.reduction &&
          result_dtype == other.result_dtype && converts_labels == other.converts_labels &&
          count == other.count && valid_count == other.valid_count &&
-         mask_count == other.mask_count && all_labels_binary == other.all_labels_binary &&
-         mask_sum == other.mask_sum && weight_sum == other.weight_sum &&
-         loss_sum == other.loss_sum && converted_sum == other.converted_sum;
+         mask_count == other.mask_count && is_scalar == other.is_scalar &&
+         all_labels_binary == other.all_labels_binary && mask_sum == other.mask_sum &&
+         weight_sum == other.weight_sum && loss_sum == other.loss_sum &&
+         converted_sum == other.converted_sum;
 }
 
 void PartialSums::merge(const PartialSums& other) {
@@ -109,12 +111,14 @@ void PartialSums::merge(const PartialSums& other) {
   if (fingerprint != other.fingerprint || reduction != other.reduction ||
       result_dtype != other.result_dtype || converts_labels != other.converts_labels) {
     fail("other",
-         "other: expected partial sums of the same loss with the same parameters, axis, dtype and "
-         "reduction, received those of another one; make both from equal loss objects");
+         "other: expected partial sums of the same loss, parameters, axis, epsilon, dtype and "
+         "reduction, received those of another one; make both from equal loss objects, under the "
+         "same epsilon");
   }
   count += other.count;
   valid_count += other.valid_count;
   mask_count += other.mask_count;
+  is_scalar = false;
   mask_sum.merge(other.mask_sum);
   weight_sum.merge(other.weight_sum);
   loss_sum.merge(other.loss_sum);
@@ -138,7 +142,7 @@ double PartialSums::finalize(Empty empty) const {
       over_nothing = over_nothing || count == 0 || mask_sum.is_zero();
       break;
     case Reduction::kMeanWithSampleWeight:
-      over_nothing = over_nothing || weight_sum.is_zero();
+      over_nothing = over_nothing || (!is_scalar && weight_sum.is_zero());
       break;
     case Reduction::kNone:
       fail("reduction",
@@ -159,7 +163,7 @@ double PartialSums::finalize(Empty empty) const {
     }
   }
   if (reduction == Reduction::kMeanWithSampleWeight) {
-    return rounded_ratio(sum, 1, weight_sum, 1, result_dtype);
+    return is_scalar ? sum.value(result_dtype) : rounded_ratio(sum, 1, weight_sum, 1, result_dtype);
   }
   return rounded_ratio(sum, mask_count, mask_sum, count, result_dtype);
 }
@@ -172,7 +176,8 @@ std::vector<std::uint8_t> PartialSums::to_bytes() const {
   writer.put(kVersion);
   writer.put(static_cast<std::uint8_t>(reduction));
   writer.put(static_cast<std::uint8_t>(result_dtype));
-  writer.put(static_cast<std::uint8_t>(converts_labels));
+  writer.put(static_cast<std::uint8_t>((converts_labels ? kConvertsLabels : 0) |
+                                       (is_scalar ? kIsScalar : 0)));
   writer.put(static_cast<std::uint8_t>(all_labels_binary));
   writer.put(fingerprint);
   writer.put(count);
@@ -205,12 +210,13 @@ PartialSums PartialSums::from_bytes(const std::uint8_t* bytes, std::size_t n_byt
 
   const auto reduction = reader.get<std::uint8_t>();
   const auto dtype = reader.get<std::uint8_t>();
-  const auto converts_labels = reader.get<std::uint8_t>();
+  const auto flags = reader.get<std::uint8_t>();
   const auto all_labels_binary = reader.get<std::uint8_t>();
   PartialSums state;
   state.reduction = static_cast<Reduction>(reduction);
   state.result_dtype = static_cast<DType>(dtype);
-  state.converts_labels = converts_labels != 0;
+  state.converts_labels = (flags & kConvertsLabels) != 0;
+  state.is_scalar = (flags & kIsScalar) != 0;
   state.all_labels_binary = all_labels_binary != 0;
   state.fingerprint = reader.get<std::uint64_t>();
   state.count = reader.get<std::uint64_t>();
@@ -225,9 +231,10 @@ PartialSums PartialSums::from_bytes(const std::uint8_t* bytes, std::size_t n_byt
   const bool converted = state.converts_labels && state.all_labels_binary;
   if (reduction > static_cast<std::uint8_t>(Reduction::kMeanWithSampleWeight) ||
       dtype > static_cast<std::uint8_t>(DType::kFloat64) || !is_floating(state.result_dtype) ||
-      converts_labels > 1 || all_labels_binary > 1 ||
+      flags > (kConvertsLabels | kIsScalar) || all_labels_binary > 1 ||
       (!state.converts_labels && !state.all_labels_binary) ||
-      (!converted && !state.converted_sum.is_zero()) || state.valid_count > state.count) {
+      (!converted && !state.converted_sum.is_zero()) || state.valid_count > state.count ||
+      (state.is_scalar && state.count != 1)) {
     fail_bytes("their content is inconsistent");
   }
   return state;

@@ -278,3 +278,34 @@ TEST_CASE("rows without weight are not computed again") {
   CHECK(scalar_loss(loss_of("mean_absolute_error"), operands, request) == 0.0);
   CHECK(2 * none.seen <= all.seen);
 }
+
+TEST_CASE("the loss of one sample alone keeps its reduction") {
+  const Array<float> t{{1.0f}, {1}};
+  const Array<float> p{{3.0f}, {1}};
+  const Array<float> zero{{0.0f}, {}};
+  const Array<float> two{{2.0f}, {}};
+  const ArrayView mask = zero.view();
+  const ArrayView weight = two.view();
+  Operands operands{t.view(), p.view()};
+  const BoundLoss loss = loss_of("mean_squared_error");
+  Request request;
+  request.reduction = Reduction::kMeanWithSampleWeight;
+  operands.sample_weight = &weight;
+  CHECK(scalar_loss(loss, operands, request) == 8.0);
+  PartialSums sums = partial_sums(loss, operands, request);
+  CHECK(sums.finalize() == 8.0);
+
+  operands.mask = &mask;
+  CHECK(scalar_loss(loss, operands, request) == 0.0);
+  request.empty = Empty::kNan;
+  CHECK(std::isnan(scalar_loss(loss, operands, request)));
+  request.empty = Empty::kRaise;
+  CHECK_THROWS_AS(scalar_loss(loss, operands, request), Error);
+
+  // Beside a batch it is a sample of it.
+  const Array<float> batch_t{{1.0f, 1.0f}, {2, 1}};
+  const Array<float> batch_p{{2.0f, 4.0f}, {2, 1}};
+  const Operands batch{batch_t.view(), batch_p.view()};
+  sums.merge(partial_sums(loss, batch, request));
+  CHECK(sums.finalize() == (2 * 4 + 1 + 9) / 4.0);
+}

@@ -260,6 +260,7 @@ TEST_CASE("states of different losses do not merge") {
     CHECK(state == a);
     state = other;
     CHECK(contains(error_of([&] { state.merge(a); }), "same loss"));
+    CHECK(contains(error_of([&] { state.merge(a); }), "epsilon, dtype and reduction"));
   }
 }
 
@@ -309,6 +310,38 @@ TEST_CASE("to_bytes() and from_bytes() are inverse") {
     last = bytes;
   }
   CHECK(read(PartialSums().to_bytes()) == PartialSums());
+}
+
+TEST_CASE("a loss that is one number is not divided until it is merged") {
+  PartialSums scalar = state_of({{3}, {2}}, Reduction::kMeanWithSampleWeight);
+  scalar.is_scalar = true;
+  CHECK(scalar.finalize() == 6);
+  CHECK(merged(scalar, PartialSums()) == scalar);
+  CHECK(merged(PartialSums(), scalar) == scalar);
+  CHECK(PartialSums::from_bytes(scalar.to_bytes().data(), scalar.to_bytes().size()) == scalar);
+  CHECK(scalar.to_bytes()[14] == 2);
+  const PartialSums batch = state_of({{6, 9}}, Reduction::kMeanWithSampleWeight);
+  CHECK(merged(scalar, batch).finalize() == (6 + 15) / 4.0);
+  CHECK(merged(scalar, batch) == merged(batch, scalar));
+  CHECK(merged(scalar, scalar).finalize() == 3);
+
+  PartialSums negative = state_of({{3}, {2}, {}, {0}}, Reduction::kMeanWithSampleWeight);
+  CHECK(negative.finalize() == 0);  // its weights add up to 0, which nothing is divided by here:
+  negative.is_scalar = true;
+  CHECK(negative.finalize() == 6);
+
+  PartialSums masked = state_of({{3}, {}, {0}}, Reduction::kMeanWithSampleWeight);
+  masked.is_scalar = true;
+  CHECK(masked.finalize() == 0);
+  CHECK(std::isnan(masked.finalize(Empty::kNan)));
+  CHECK(contains(error_of([&] { masked.finalize(Empty::kRaise); }), "empty|"));
+
+  // Two samples are not one.
+  PartialSums both = batch;
+  both.is_scalar = true;
+  const auto bytes = both.to_bytes();
+  CHECK(contains(error_of([&] { PartialSums::from_bytes(bytes.data(), bytes.size()); }),
+                 "inconsistent"));
 }
 
 TEST_CASE("the byte format is fixed") {

@@ -41,6 +41,10 @@ struct PartialSums {
   ExactSum weight_sum;  ///< sum of weights times mask before broadcasting; n without either
   ExactSum loss_sum;    ///< sum of weight times loss over the entries that take part
 
+  /// The state of one loss that is a number of its own (rank 0), which Keras never divides by its
+  /// weight. Merged with another state, the unit apart, it is a sample like any other.
+  bool is_scalar = false;
+
   // With converts_labels: the sum as it is with converted labels, kept until the first other label
   // has been seen. Otherwise, and after that, zero.
   ExactSum converted_sum;
@@ -57,14 +61,15 @@ struct PartialSums {
   /// all_labels_binary, else loss_sum,
   ///   kSum                   s
   ///   kMean                  (mask_count / mask_sum) s / count
-  ///   kMeanWithSampleWeight  s / weight_sum
+  ///   kMeanWithSampleWeight  s / weight_sum; s if is_scalar
   /// A mean over nothing is what `empty` says. Sums with infinities or NaNs follow IEEE arithmetic.
   /// Zero is +0. Throws Error (kValue) for Empty::kRaise over nothing and for Reduction::kNone.
   double finalize(Empty empty = Empty::kZero) const;
 
   /// Fixed-size, little-endian, versioned. Equal states have equal bytes.
   std::vector<std::uint8_t> to_bytes() const;
-  /// Throws Error (kValue) for anything that to_bytes() cannot have written.
+  /// Throws Error (kValue) unless length and header are those of to_bytes() and the members agree
+  /// with each other. There is no checksum: other damage to the sums goes unnoticed.
   static PartialSums from_bytes(const std::uint8_t* bytes, std::size_t n_bytes);
 };
 

@@ -36,10 +36,12 @@ std::uint64_t fingerprint_of(std::string_view identity) {
 // --- Arrays -------------------------------------------------------------------------------------
 
 // The arrays of a call. Owns what had to be converted; borrows the rest from the caller. Absent
-// weights and masks are None. A null y_true is not looked at: y_pred holds per-sample losses.
+// weights and masks are None. A null y_true is not looked at: y_pred holds per-sample losses. The
+// dtype of a class decides what Python's numbers are.
 class Arrays {
  public:
-  Arrays(PyObject* y_true, PyObject* y_pred, PyObject* sample_weight, PyObject* mask) {
+  Arrays(PyObject* y_true, PyObject* y_pred, PyObject* sample_weight, PyObject* mask,
+         std::optional<DType> class_dtype = {}) {
     if (y_true == nullptr) {
       y_true = Py_None;
     } else {
@@ -48,9 +50,11 @@ class Arrays {
     require(y_pred, "y_pred");
     const Given given{y_true, y_pred, sample_weight, mask};
     if (read(given)) return;
+    const py::object dtype =
+        class_dtype ? py::object(py::str(dtype_name(*class_dtype))) : py::object(py::none());
     converted_ = py::module_::import("simdloss._array")
                      .attr("operands")(py::handle(y_true), py::handle(y_pred),
-                                       py::handle(sample_weight), py::handle(mask));
+                                       py::handle(sample_weight), py::handle(mask), dtype);
     Given arrays;
     for (std::size_t i = 0; i < arrays.size(); ++i) {
       arrays[i] = PyTuple_GetItem(converted_.ptr(), static_cast<Py_ssize_t>(i));
@@ -268,7 +272,7 @@ Subject subject_of(const LossObject& self) { return {self.loss ? &*self.loss : n
 Arrays arrays_of(const LossObject& self, PyObject* const* args, Py_ssize_t n_args) {
   PyObject* weight = n_args > 2 ? args[2] : Py_None;
   PyObject* mask = n_args > 3 ? args[3] : Py_None;
-  return {self.loss ? args[0] : nullptr, args[1], weight, mask};
+  return {self.loss ? args[0] : nullptr, args[1], weight, mask, self.request.dtype};
 }
 
 PyObject* loss_call(PyObject* self, PyObject* const* args, std::size_t flags, PyObject* keywords) {

@@ -101,38 +101,48 @@ _FIXES = {
 
 
 def operands(
-    y_true: Any, y_pred: Any, sample_weight: Any, mask: Any
+    y_true: Any, y_pred: Any, sample_weight: Any, mask: Any, dtype: str | None = None
 ) -> tuple[NDArray | None, NDArray, NDArray | None, NDArray | None]:
     """The arrays of one call as exact ndarrays of dtypes that the extension module reads.
 
-    None stays None. Checks what only a look at all of them can tell: that pandas
-    objects have the same index.
+    `dtype` is that of a loss class; None in a function. None stays None. Checks what only a look
+    at all of them can tell: that pandas objects have the same index.
     """
     given = {"y_true": y_true, "y_pred": y_pred, "sample_weight": sample_weight, "mask": mask}
     _check_indexes(given)
-    floatx = _core.floatx()
-    if floatx == "bfloat16" and bfloat16_view_dtype() is _TAGGED_BFLOAT16:
-        floatx = "float32"
-    pred = to_ndarray(y_pred, "y_pred", floatx)
-    # Python floats are floatx, but for y_true beside a float64 y_pred and for weights, which keep
-    # what they have.
-    float_type = "float64" if pred.dtype == np.float64 else floatx
-    true = None if y_true is None else to_ndarray(y_true, "y_true", float_type)
+    # In a class Python's numbers lose nothing that its result could show. In a function they are
+    # floatx and int32, but for y_true beside a float64 y_pred.
+    in_class = dtype is not None
+    float_type = _core.floatx() if dtype is None else class_float(dtype)
+    pred = to_ndarray(y_pred, "y_pred", float_type, wide_ints=in_class)
+    if pred.dtype == np.float64:
+        float_type = "float64"
+    true = None
+    if y_true is not None:
+        true = to_ndarray(y_true, "y_true", float_type, wide_ints=in_class)
     weight = None if sample_weight is None else to_ndarray(sample_weight, "sample_weight")
     return true, pred, weight, None if mask is None else to_ndarray(mask, "mask")
 
 
-def to_ndarray(value: Any, argument: str, python_float: str = "float64") -> NDArray:
+def class_float(dtype: str) -> str:
+    """The dtype of Python's floats in a loss class: that in which it computes at least."""
+    return "float64" if dtype == "float64" else "float32"
+
+
+def to_ndarray(
+    value: Any, argument: str, python_float: str = "float64", *, wide_ints: bool = True
+) -> NDArray:
     """`value` as an exact ndarray of a dtype that the extension module reads, where possible
     without a copy.
 
-    `python_float` is the dtype that Python's floats stand for. Raises TypeError or ValueError
-    naming `argument`.
+    `python_float` is the dtype that Python's floats stand for. Its ints are int32; with
+    `wide_ints`, those beyond are int64 or float64. Raises TypeError or ValueError naming
+    `argument`.
     """
     if isinstance(value, np.ndarray):
         array = _from_ndarray(value, argument)
     elif isinstance(value, (bool, int, float, list, tuple)):
-        array = _from_python(value, argument, python_float)
+        array = _from_python(value, argument, python_float, wide_ints)
     elif hasattr(value, "to_numpy") and hasattr(value, "isna"):
         array = _from_pandas(value, argument)
     elif hasattr(value, "toarray") and hasattr(value, "nnz"):
@@ -178,38 +188,59 @@ def _from_ndarray(value: NDArray, argument: str) -> NDArray:
     return np.asarray(value)
 
 
+_PYTHON_NUMBERS = {float, int, bool}
+
+
 def _leaves(value: list[Any] | tuple[Any, ...]) -> Iterator[Any]:
-    """One item of each type in the nested lists and tuples."""
-    for item in {type(item): item for item in value}.values():
-        if not isinstance(item, (list, tuple)):
-            yield item
+    """The items of nested lists and tuples; of numbers, one of each type and dtype."""
+    by_type = {type(item): item for item in value}
+    yield from (item for kind, item in by_type.items() if kind in _PYTHON_NUMBERS)
+    if by_type.keys() <= _PYTHON_NUMBERS:
+        return
+    yield from {item.dtype: item for item in value if isinstance(item, np.generic)}.values()
     for item in value:
         if isinstance(item, (list, tuple)):
             yield from _leaves(item)
+        elif type(item) not in _PYTHON_NUMBERS and not isinstance(item, np.generic):
+            yield item
 
 
-def _from_python(value: Any, argument: str, python_float: str) -> NDArray:
+def _from_python(value: Any, argument: str, python_float: str, wide_ints: bool) -> NDArray:
     """Numbers and nested lists: the dtype follows from the types of the items alone."""
-    python_types = {float: python_float, int: "int32", bool: "bool"}
-    leaves = list(_leaves(value)) if isinstance(value, (list, tuple)) else [value]
-    declared = {type(leaf) for leaf in leaves}
-    dtype = None
-    if declared <= python_types.keys():
-        # The widest of float, int, bool; no items at all are floats.
-        dtype = next((name for kind, name in python_types.items() if kind in declared), None)
-        dtype = dtype or python_float
-    elif float in declared:  # NumPy numbers or arrays among Python floats, which do not widen them
-        widths = [leaf.dtype for leaf in leaves if hasattr(leaf, "dtype")]
-        dtype = str(np.result_type(python_float, *widths)) if widths else None
-    try:
-        return np.asarray(value, dtype=None if dtype is None else numpy_dtype(dtype))
-    except OverflowError as error:
-        raise ValueError(
-            f"{argument} holds integers beyond 32 bits, and Python's integers are taken as int32; "
-            f"pass np.asarray({argument}, dtype='int64')"
-        ) from error
-    except ValueError as error:
-        raise ValueError(f"{argument} is not a rectangular array of numbers: {error}") from error
+    kinds = set()
+    dtypes = set()
+    for leaf in _leaves([value]):
+        if isinstance(leaf, (bool, int, float)) and not isinstance(leaf, np.generic):
+            kinds.add(next(kind for kind in (bool, int, float) if isinstance(leaf, kind)))
+        elif isinstance(leaf, np.generic):
+            dtypes.add(_readable(np.asarray(leaf), argument).dtype)
+        else:  # an array, which has to pass the checks that it would pass alone
+            dtypes.add(to_ndarray(leaf, argument).dtype)
+    # Python's numbers widen no array of their kind: ints beside floats are floats as they are.
+    if float in kinds or not (kinds or dtypes):
+        dtypes.add(numpy_dtype(python_float))
+    elif int in kinds and not any(dtype.kind in "fV" for dtype in dtypes):
+        dtypes.add(np.dtype("int32"))
+    elif bool in kinds:
+        dtypes.add(np.dtype("bool"))
+    common = np.result_type(*dtypes)
+    for dtype in (common, "int64", "float64") if wide_ints else (common,):
+        try:
+            return np.asarray(value, dtype=dtype)
+        except OverflowError as error:
+            overflow = error
+        except ValueError as error:
+            raise ValueError(
+                f"{argument} is not a rectangular array of numbers: {error}"
+            ) from error
+        except TypeError as error:
+            raise TypeError(f"{argument} cannot be read as an array: {error}") from error
+    raise ValueError(
+        f"{argument} holds integers beyond the range of float64"
+        if wide_ints or common.kind == "f"
+        else f"{argument} holds integers beyond 32 bits, and Python's integers are taken as int32; "
+        f"pass np.asarray({argument}, dtype='int64')"
+    ) from overflow
 
 
 def _from_pandas(value: Any, argument: str) -> NDArray:

@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import ml_dtypes
@@ -13,9 +16,9 @@ import scipy.sparse
 
 import simdloss
 from support.bits import assert_same_bits
-from support.dtypes import BFLOAT16
+from support.dtypes import BFLOAT16, FLOATS, every_float
 from support.processes import run_python
-from support.variants import Variant, every_loss, mse
+from support.variants import Variant, every_loss, mae, mse
 
 T, P = mse.draw((4, 3))
 EXPECTED = mse.function(T, P)
@@ -86,6 +89,77 @@ def test_python_numbers_take_floatx() -> None:
     assert mse.function([0.1], [0.3]).dtype == np.float32
     assert mse.function([1], [3]).dtype == np.float32
     assert mse.function([np.float64(0.1)], [np.float64(0.3)]).dtype in (np.float32, np.float64)
+
+
+@contextmanager
+def floatx(value: str) -> Iterator[None]:
+    before = simdloss.floatx()
+    simdloss.set_floatx(value)
+    try:
+        yield
+    finally:
+        simdloss.set_floatx(before)
+
+
+@pytest.mark.parametrize("default", FLOATS)
+@every_float
+def test_classes_read_python_numbers_by_their_own_dtype(dtype: str, default: str) -> None:
+    """`floatx()` does not matter; float16 and bfloat16 are dtypes of results alone."""
+    number = np.float64 if dtype == "float64" else np.float32
+    with floatx(default):
+        loss = mae.loss(dtype=dtype, reduction=None)
+        for t, p in ([0.1, 0.3], [70000.0, 69999.0], [0.1, 5]):
+            expected = np.asarray([abs(number(t) - number(p))]).astype(FLOATS[dtype])
+            assert_same_bits(loss([[t]], [[p]]), expected)
+        if dtype == "float64":
+            assert loss([[1e300]], [[0.0]]) == 1e300
+
+
+@every_float
+def test_classes_and_weights_take_integers_of_any_size(dtype: str) -> None:
+    loss = mae.loss(dtype=dtype, reduction=None)
+    n = 2**40 + 1
+    assert_same_bits(loss([[n]], [[n - 3]]), np.asarray([3], FLOATS[dtype]))
+    assert_same_bits(loss([[10**30]], [[10**30]]), np.asarray([0], FLOATS[dtype]))
+    total = mae.loss(dtype=dtype, reduction="mean_with_sample_weight")
+    assert total([[0.0], [0.0]], [[1.0], [2.0]], [2**40, 2**40]) == 1.5
+    assert mae.loss(reduction="sum")([[0.0]], [[1.0]], mask=[2**40]) == 2.0**40
+    with pytest.raises(ValueError, match="y_true holds integers"):
+        loss([[10**400]], [[0]])
+    with pytest.raises(ValueError, match=r"y_pred holds integers.*int64"):
+        mae.function([[0]], [[n]])
+
+
+MIXED = [
+    ([np.float32(0.1), np.float64(0.1)], "float64"),
+    ([np.float16(1), np.float32(1), 1], "float32"),
+    ([0.1, np.float64(0.1)], "float64"),
+    ([0.1, np.float16(1)], "float32"),
+    ([1, np.int64(1)], "float32"),
+    ([True, np.float16(1), 2], "float16"),
+    ([np.array(1, np.float16), np.array(0.1), 0.5], "float64"),
+]
+
+
+@pytest.mark.parametrize(("items", "dtype"), MIXED, ids=lambda x: str(x)[:40])
+def test_the_dtype_of_a_list_does_not_depend_on_its_order(items: list[Any], dtype: str) -> None:
+    for order in itertools.permutations(items):
+        for p in (list(order), [list(order)], [[item] for item in order]):
+            assert mae.function(np.zeros(np.shape(p), np.float16), p).dtype == dtype
+
+
+def test_lists_pass_the_checks_of_what_they_hold() -> None:
+    masked = np.ma.masked_array([1.0, 2.0], mask=[False, True])
+    holds: list[Any] = [[masked], [[1.0, np.ma.masked]], (np.array([1.0, 2.0]), masked)]
+    for p in holds:
+        for call in (mse.function, mse.loss()):
+            with pytest.raises(ValueError, match="y_pred is a masked array"):
+                call(np.ones((len(p), 2)), p)
+    nullable = pd.Series([1, None], dtype="Int64")
+    with pytest.raises(TypeError, match="y_true has missing values"):
+        mse.function([nullable], [[1.0, 2.0]])
+    with pytest.raises(TypeError, match="toarray"):
+        mse.function([scipy.sparse.csr_array([[1.0, 2.0]])], [[1.0, 2.0]])
 
 
 def test_series_of_every_numeric_dtype() -> None:

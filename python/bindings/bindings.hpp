@@ -6,6 +6,7 @@
 
 #include <pybind11/pybind11.h>
 
+#include <string>
 #include <string_view>
 
 #include "simdloss/evaluate.hpp"
@@ -19,9 +20,13 @@ DType floatx();
 double epsilon();
 int threads();  ///< 0 where no context asks for a number
 
+/// "'text' of type str": what an error says that it received.
+std::string described(py::handle value);
+
 /// Readers of options. Throw Error that says what is allowed and what was received.
+double parse_number(py::handle value, const std::string& argument);
 Axes parse_axes(py::handle axis);
-Labels parse_labels(std::string_view labels);
+Labels parse_labels(py::handle labels);
 Reduction parse_reduction(py::handle reduction);
 Empty parse_empty(py::handle empty);
 DType parse_floating(std::string_view name, const char* argument);

@@ -242,7 +242,7 @@ PyObject* evaluate_once(PyObject*, PyObject* const* args, Py_ssize_t n_args) {
     const Arrays arrays(args[4], args[5], Py_None, Py_None);
     Request request;
     request.axes = parse_axes(args[2]);
-    request.labels = parse_labels(py::cast<std::string_view>(args[3]));
+    request.labels = parse_labels(args[3]);
     request.reduction = Reduction::kNone;
     request.default_dtype = floatx();
     read_settings(request);
@@ -309,9 +309,9 @@ PyObject* loss_new(PyTypeObject* type, PyObject* args, PyObject* keywords) {
   return guarded([&]() -> py::object {
     static const char* names[] = {"name",      "params", "axis",     "dtype",
                                   "reduction", "labels", "identity", nullptr};
-    const char *name = nullptr, *dtype = nullptr, *labels = "auto", *identity = "";
-    PyObject *params = nullptr, *axis = nullptr, *reduction = nullptr;
-    if (PyArg_ParseTupleAndKeywords(args, keywords, "zOOzO|ss:Loss", const_cast<char**>(names),
+    const char *name = nullptr, *dtype = nullptr, *identity = "";
+    PyObject *params = nullptr, *axis = nullptr, *reduction = nullptr, *labels = nullptr;
+    if (PyArg_ParseTupleAndKeywords(args, keywords, "zOOzO|Os:Loss", const_cast<char**>(names),
                                     &name, &params, &axis, &dtype, &reduction, &labels,
                                     &identity) == 0) {
       throw py::error_already_set();
@@ -327,7 +327,7 @@ PyObject* loss_new(PyTypeObject* type, PyObject* args, PyObject* keywords) {
       result_descr(*request.dtype);  // ImportError for bfloat16 without ml_dtypes
     }
     request.default_dtype = floatx();
-    request.labels = parse_labels(labels);
+    if (labels != nullptr) request.labels = parse_labels(labels);
     request.reduction = parse_reduction(reduction);
     PyObject* self = type->tp_alloc(type, 0);
     if (self == nullptr) throw py::error_already_set();

@@ -2,17 +2,33 @@
 
 // Python values to the options of a request. Each reader says what it expected and received.
 
+#include <cstddef>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "bindings.hpp"
+#include "numpy_view.hpp"
 
 namespace simdloss::python {
 namespace {
 
-std::string described(py::handle value) {
-  return py::repr(value).cast<std::string>() + " of type " + Py_TYPE(value.ptr())->tp_name;
+bool is_bool(py::handle value) {
+  return PyBool_Check(value.ptr()) || PyArray_IsScalar(value.ptr(), Bool);
+}
+
+// One of a few names. `values` says which there are.
+template <class T, std::size_t N>
+T parse_name(py::handle given, const char* argument, const char* values,
+             const std::pair<const char*, T> (&allowed)[N]) {
+  if (PyUnicode_Check(given.ptr())) {
+    for (const auto& [name, value] : allowed) {
+      if (PyUnicode_CompareWithASCIIString(given.ptr(), name) == 0) return value;
+    }
+  }
+  throw Error(ErrorCode::kValue, argument,
+              std::string(argument) + " must be " + values + "; received " +
+                  py::repr(given).cast<std::string>());
 }
 
 std::int64_t parse_axis(py::handle axis) {
@@ -40,13 +56,27 @@ Axes parse_axes(py::handle axis) {
   return axes;
 }
 
-Labels parse_labels(std::string_view labels) {
-  if (labels == "auto") return Labels::kAuto;
-  if (labels == "binary") return Labels::kBinary;
-  if (labels == "signed") return Labels::kSigned;
-  throw Error(
-      ErrorCode::kValue, "labels",
-      "labels must be 'auto', 'binary' or 'signed'; received '" + std::string(labels) + "'");
+std::string described(py::handle value) {
+  return py::repr(value).cast<std::string>() + " of type " + Py_TYPE(value.ptr())->tp_name;
+}
+
+double parse_number(py::handle value, const std::string& argument) {
+  const double number = PyFloat_AsDouble(value.ptr());
+  if (number != -1.0 || PyErr_Occurred() == nullptr) return number;
+  const bool too_large = PyErr_ExceptionMatches(PyExc_OverflowError) != 0;
+  PyErr_Clear();
+  if (too_large) {
+    throw Error(ErrorCode::kValue, argument,
+                argument + " must be a number within the range of float64; received a larger int");
+  }
+  throw Error(ErrorCode::kType, argument,
+              argument + " must be a number; received " + described(value));
+}
+
+Labels parse_labels(py::handle labels) {
+  return parse_name<Labels>(
+      labels, "labels", "'auto', 'binary' or 'signed'",
+      {{"auto", Labels::kAuto}, {"binary", Labels::kBinary}, {"signed", Labels::kSigned}});
 }
 
 Reduction parse_reduction(py::handle reduction) {
@@ -77,29 +107,22 @@ BoundLoss parse_loss(std::string_view name, py::handle params) {
   }
   std::vector<double> values(static_cast<std::size_t>(info.n_params));
   for (std::size_t i = 0; i < values.size(); ++i) {
+    const ParamInfo& param = info.params[i];
     PyObject* value = PyTuple_GET_ITEM(params.ptr(), static_cast<Py_ssize_t>(i));
-    values[i] = PyFloat_AsDouble(value);
-    if (values[i] == -1.0 && PyErr_Occurred() != nullptr) {
-      PyErr_Clear();
-      throw Error(
-          ErrorCode::kType, info.params[i].name,
-          std::string(info.params[i].name) + " must be a number; received " + described(value));
+    if (param.is_bool && !is_bool(value)) {
+      throw Error(ErrorCode::kType, param.name,
+                  std::string(param.name) + " must be a bool; received " + described(value) +
+                      ". Other options go by keyword, such as reduction='sum'");
     }
+    values[i] = parse_number(value, param.name);
   }
   return simdloss::bind_loss(info, values);
 }
 
 Empty parse_empty(py::handle empty) {
-  if (PyUnicode_Check(empty.ptr())) {
-    const std::pair<const char*, Empty> allowed[] = {
-        {"zero", Empty::kZero}, {"nan", Empty::kNan}, {"raise", Empty::kRaise}};
-    for (const auto& [name, value] : allowed) {
-      if (PyUnicode_CompareWithASCIIString(empty.ptr(), name) == 0) return value;
-    }
-  }
-  throw Error(
-      ErrorCode::kValue, "empty",
-      "empty must be 'zero', 'nan' or 'raise'; received " + py::repr(empty).cast<std::string>());
+  return parse_name<Empty>(
+      empty, "empty", "'zero', 'nan' or 'raise'",
+      {{"zero", Empty::kZero}, {"nan", Empty::kNan}, {"raise", Empty::kRaise}});
 }
 
 DType parse_floating(std::string_view name, const char* argument) {

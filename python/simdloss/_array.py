@@ -160,8 +160,9 @@ def to_dtype(value: Any, name: str, argument: str) -> Any:
     if isinstance(value, (list, tuple)) and any(
         isinstance(item, dict) or hasattr(item, "shape") for item in value
     ):
-        return type(value)(to_dtype(item, name, f"{argument}[{i}]") for i, item in enumerate(value))
-    array = to_ndarray(value, argument)
+        items = [to_dtype(item, name, f"{argument}[{i}]") for i, item in enumerate(value)]
+        return type(value)(*items) if hasattr(value, "_fields") else type(value)(items)
+    array = to_ndarray(value, argument, class_float(name))
     if array.dtype == _TAGGED_BFLOAT16:
         array = (array.view(np.uint16).astype(np.uint32) << 16).view(np.float32)
     return array.astype(numpy_dtype(name), copy=False)

@@ -9,8 +9,10 @@ from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
+import numpy as np
+
 from simdloss import _core
-from simdloss._array import dtype_name, to_dtype
+from simdloss._array import class_float, dtype_name, to_dtype, to_ndarray
 from simdloss._doc import document_class, documented
 from simdloss._registry import PARAMETERS, entry_name
 
@@ -72,6 +74,8 @@ class Loss:
 
     # Whether the core computes from y_true and y_pred; else it reduces what call() returns.
     _computed_by_core: ClassVar[bool] = False
+    # The native callable, made of the attributes at the first call after a change.
+    _kernel: _core.Loss | None = None
 
     name: str
     reduction: str | None
@@ -86,7 +90,7 @@ class Loss:
         self._dtype_given = bool(dtype)
         self.name = name or _unique_name(type(self))
         self.reduction = reduction
-        self._kernel: _core.Loss | None = self._reducer()
+        self._reducer()  # checks the options
 
     def __setattr__(self, name: str, value: Any) -> None:
         object.__setattr__(self, name, value)
@@ -151,6 +155,7 @@ class Loss:
         """
         kernel = self._kernel or self._bind()
         if not self._computed_by_core:
+            kernel = self._reducer(self._identity())
             y_true, y_pred = None, self._losses(y_true, y_pred)
         return kernel.partial(y_true, y_pred, sample_weight, mask)
 
@@ -174,20 +179,41 @@ class Loss:
         return self.__dict__ | {"_kernel": None}
 
     def _losses(self, y_true: ArrayLike, y_pred: ArrayLike) -> ArrayLike:
-        return self.call(
+        """What call() returns for arrays of this loss's dtype."""
+        losses = self.call(
             to_dtype(y_true, self._dtype, "y_true"), to_dtype(y_pred, self._dtype, "y_pred")
         )
+        source = f"the value returned by {type(self).__name__}.call"
+        if losses is None:
+            raise TypeError(f"{source} is None, not an array with the loss of each sample")
+        return to_ndarray(losses, source, class_float(self._dtype))
 
     def _bind(self) -> _core.Loss:
         """Makes the native callable of the attributes as they are now, and keeps it."""
-        self._kernel = kernel = self._reducer()
+        if "_dtype" not in vars(self):
+            raise RuntimeError(f"{type(self).__name__}.__init__ must call super().__init__()")
+        self._kernel = kernel = self._native()
         return kernel
 
-    def _reducer(self) -> _core.Loss:
-        """The native callable that weights and reduces per-sample losses."""
+    def _native(self) -> _core.Loss:
+        return self._reducer()
+
+    def _identity(self) -> str:
+        """The class and its config without the name: states of equal ones merge."""
         cls = type(self)
-        identity = f"{cls.__module__}.{cls.__qualname__}"
+        config = sorted((key, value) for key, value in self.get_config().items() if key != "name")
+        return f"{cls.__module__}.{cls.__qualname__}{config!r}"
+
+    def _reducer(self, identity: str = "") -> _core.Loss:
+        """The native callable that weights and reduces per-sample losses."""
         return _core.Loss(None, (), None, self._dtype, self.reduction, "auto", identity)
+
+
+def _plain(value: Any) -> Any:
+    """Numbers of NumPy as those of Python, also in tuples and lists."""
+    if isinstance(value, (tuple, list)):
+        return type(value)(map(_plain, value))
+    return value.item() if isinstance(value, np.generic) else value
 
 
 class CatalogLoss(Loss):
@@ -223,24 +249,22 @@ class CatalogLoss(Loss):
         Arguments that Keras does not have, the keyword-only ones, only where they are not at their
         default, so that Keras can read the config.
         """
-        ours: dict[str, Any] = type(self).__init__.__kwdefaults__ or {}
+        cls = next(cls for cls in type(self).__mro__ if "fn" in vars(cls))
+        ours: dict[str, Any] = vars(cls)["__init__"].__kwdefaults__ or {}
         config = super().get_config()
         for argument in self._arguments:
-            value = getattr(self, argument)
+            value = _plain(getattr(self, argument))
             if argument not in ours or value != ours[argument]:
                 config[argument] = value
         return config
 
-    def _bind(self) -> _core.Loss:
-        if not self._computed_by_core:
-            return super()._bind()
-        self._kernel = kernel = self._evaluator(self.reduction)
-        return kernel
+    def _native(self) -> _core.Loss:
+        return self._evaluator(self.reduction) if self._computed_by_core else self._reducer()
 
     def _evaluator(self, reduction: str | None) -> _core.Loss:
         """The native callable that computes, weights and reduces."""
         arguments = {argument: getattr(self, argument) for argument in self._arguments}
-        name = entry_name(self.fn.__name__, arguments.get("from_logits"))
+        name = entry_name(self.fn.__name__, arguments.get("from_logits", False))
         return _core.Loss(
             name,
             tuple(arguments[parameter] for parameter in PARAMETERS[name]),

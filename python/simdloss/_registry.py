@@ -6,6 +6,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from simdloss import _core
 
 # The parameters of each entry of the catalogue, in the order in which the core wants them.
@@ -17,6 +19,11 @@ PARAMETERS = {
 
 def entry_name(function_name: str, from_logits: object = False) -> str:
     """The catalogue's name of a loss: logits make another formula, so another entry."""
+    if not isinstance(from_logits, (bool, np.bool_)):
+        raise TypeError(
+            f"from_logits must be a bool; received {from_logits!r} of type "
+            f"{type(from_logits).__name__}. Other options go by keyword, such as reduction='sum'"
+        )
     return function_name + "_from_logits" if from_logits else function_name
 
 

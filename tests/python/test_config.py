@@ -8,7 +8,7 @@ import inspect
 import json
 import pickle
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -197,6 +197,81 @@ def test_a_subclass_of_a_built_in_loss() -> None:
 
     t, p = mse.draw((6, 3))
     assert_same_bits(Doubled(delta=0.5, reduction=None)(t, p), 2 * simdloss.huber(t, p, delta=0.5))
+
+
+class HalfHuber(simdloss.Huber):
+    """A built-in loss with an __init__ of the user's."""
+
+    def __init__(self, delta: float = 0.5, **kwargs: Any) -> None:
+        super().__init__(delta, **kwargs)
+
+
+@pytest.mark.parametrize("clone", ["pickle", "config", "json"])
+def test_a_built_in_loss_with_another_init(clone: str) -> None:
+    loss = HalfHuber(name="half")
+    expected = {"name": "half", "reduction": "sum_over_batch_size", "delta": 0.5}
+    assert loss.get_config() == expected
+    assert "axis" not in repr(loss)
+    assert CLONES[clone](loss).get_config() == expected
+    again = CLONES[clone](HalfHuber(axis=0))
+    assert again.get_config()["axis"] == 0
+
+
+def test_configs_hold_plain_values() -> None:
+    """NumPy's numbers become Python's, which JSON knows."""
+    losses = [
+        simdloss.Huber(np.float32(0.5), axis=np.int64(1)),
+        simdloss.Huber(axis=(np.int64(0), np.int8(1))),
+        simdloss.BinaryCrossentropy(np.bool_(True), np.float32(0.125)),  # type: ignore[arg-type]
+        simdloss.BinaryFocalCrossentropy(np.False_, gamma=np.int32(3)),  # type: ignore[arg-type]
+    ]
+    for loss in losses:
+        assert "np." not in repr(loss)
+        config = json.loads(json.dumps(loss.get_config()))
+        assert repr(type(loss).from_config(config)) == repr(loss).replace("(0, 1)", "[0, 1]")
+
+
+class Pair(NamedTuple):
+    low: Any
+    high: Any
+
+
+def test_subclasses_may_take_named_tuples() -> None:
+    class Interval(simdloss.Loss):
+        def call(self, y_true: Any, y_pred: Any) -> Any:
+            assert isinstance(y_pred, Pair)
+            return np.maximum(y_pred.low - y_true, 0) + np.maximum(y_true - y_pred.high, 0)
+
+    bounds = Pair(np.array([0.0, 1.0]), np.array([1.0, 2.0]))
+    assert Interval(reduction="sum")([3.0, 0.5], bounds) == 2.5
+
+
+def test_a_subclass_that_does_not_call_the_constructor() -> None:
+    class Forgetful(simdloss.Loss):
+        def __init__(self, q: float) -> None:
+            self.q = q
+
+    for use in (Forgetful(0.5), Forgetful(0.5).partial):
+        with pytest.raises(RuntimeError, match=r"Forgetful.__init__ must call super\(\)"):
+            use([[1.0]], [[2.0]])
+
+
+@pytest.mark.parametrize(
+    ("returned", "error", "message"),
+    [
+        (None, TypeError, "the value returned by Returns.call is None"),
+        ("text", TypeError, "the value returned by Returns.call must hold real numbers"),
+        ([[1.0], [2.0, 3.0]], ValueError, "the value returned by Returns.call is not a rect"),
+    ],
+)
+def test_what_call_returns_is_named_in_errors(returned: Any, error: Any, message: str) -> None:
+    class Returns(simdloss.Loss):
+        def call(self, y_true: Any, y_pred: Any) -> Any:
+            return returned
+
+    for use in (Returns(), Returns().partial):
+        with pytest.raises(error, match=message):
+            use([[1.0]], [[2.0]])
 
 
 @every_loss

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,32 @@ def test_parameters_of_another_type(value: Any) -> None:
         simdloss.huber([[1.0]], [[0.5]], delta=value)
     with pytest.raises((TypeError, ValueError), match="delta"):
         simdloss.Huber(delta=value)
+
+
+def test_parameters_beyond_float64() -> None:
+    for call in (simdloss.Huber, lambda delta: simdloss.huber([[1.0]], [[0.5]], delta)):
+        with pytest.raises(ValueError, match="delta must be a number within the range"):
+            call(10**400)
+
+
+@pytest.mark.parametrize("value", ["sum", "False", None, 1, 0.0, []], ids=repr)
+@pytest.mark.parametrize("name", ["from_logits", "apply_class_balancing"])
+def test_flags_are_bools(name: str, value: Any) -> None:
+    message = re.escape(f"{name} must be a bool; received {value!r} of type")
+    calls: list[Any] = [
+        lambda **flag: simdloss.binary_focal_crossentropy([[1.0]], [[0.5]], **flag),
+        simdloss.BinaryFocalCrossentropy,
+    ]
+    for call in calls:
+        with pytest.raises(TypeError, match=message):
+            call(**{name: value})
+        for flag in (True, np.False_):
+            call(**{name: flag})
+
+
+def test_a_reduction_in_the_place_of_a_flag() -> None:
+    with pytest.raises(TypeError, match=r"from_logits must be a bool.*reduction="):
+        simdloss.BinaryCrossentropy("sum")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("reduction", ["median", "Mean", "", 1, True, b"sum"], ids=repr)
@@ -154,11 +181,12 @@ def test_weights_that_do_not_broadcast(argument: str, shape: tuple[int, ...]) ->
     assert str((3, 4)) in str(caught.value)
 
 
-def test_unknown_labels_option() -> None:
-    with pytest.raises(ValueError, match="labels"):
-        simdloss.hinge([[1.0]], [[0.5]], labels="ternary")
-    with pytest.raises(ValueError, match="labels"):
-        simdloss.Hinge(labels="ternary")
+@pytest.mark.parametrize("labels", ["ternary", None, 1, b"auto"], ids=repr)
+def test_unknown_labels_option(labels: Any) -> None:
+    with pytest.raises(ValueError, match="labels must be 'auto', 'binary' or 'signed'; received"):
+        simdloss.hinge([[1.0]], [[0.5]], labels=labels)
+    with pytest.raises(ValueError, match="labels must be 'auto', 'binary' or 'signed'; received"):
+        simdloss.Hinge(labels=labels)
 
 
 def test_base_class_has_no_call() -> None:

@@ -166,6 +166,38 @@ def test_options_are_part_of_the_identity() -> None:
         a.merge(b)
 
 
+class Scaled(simdloss.Loss):
+    """A loss of a user's, with a parameter in its config."""
+
+    def __init__(self, factor: float, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.factor = factor
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        return self.factor * np.abs(y_true - y_pred).mean(axis=-1)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "factor": self.factor}
+
+
+def test_parameters_of_a_users_loss_are_part_of_the_identity() -> None:
+    one, same, other = (
+        Scaled(factor, name=name).partial([[1.0]], [[3.0]])
+        for factor, name in ((2.0, "one"), (2.0, "another name"), (3.0, "one"))
+    )
+    assert (one + same).result() == 4.0
+    with pytest.raises(ValueError, match="same loss"):
+        one.merge(other)
+
+
+def test_a_changed_parameter_of_a_users_loss_changes_the_identity() -> None:
+    loss = Scaled(2.0)
+    before = loss.partial([[1.0]], [[3.0]])
+    loss.factor = 3.0
+    with pytest.raises(ValueError, match="same loss"):
+        before.merge(loss.partial([[1.0]], [[3.0]]))
+
+
 def test_epsilon_is_part_of_the_identity() -> None:
     loss = simdloss.BinaryCrossentropy()
     a = loss.partial([[1.0]], [[0.5]])

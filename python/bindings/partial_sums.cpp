@@ -1,4 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
 #include "bindings.hpp"
 #include "numpy_view.hpp"
 
@@ -11,7 +17,8 @@ What a batch, or a part of it, contributes to a reduced loss.
 A loss makes it with ``loss.partial(y_true, y_pred, sample_weight)``. States of the parts of a data
 set merge, in any order and any grouping, to the state of the whole, bit for bit; ``result()`` is
 then the number that the loss gives for all the data at once. ``PartialSums()`` is the state of no
-data and merges with any other.
+data and merges with any other; ``sum(states)`` merges too. States that merge are those of equal
+losses (class, parameters, axis, dtype, reduction) under the same ``epsilon()``.
 
 Example:
     >>> import numpy as np, simdloss
@@ -31,9 +38,28 @@ py::bytes to_bytes(const PartialSums& sums) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-PartialSums from_bytes(const py::bytes& data) {
-  const std::string_view bytes = data;
-  return PartialSums::from_bytes(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
+PartialSums from_bytes(py::handle data) {
+  if (PyObject_CheckBuffer(data.ptr()) == 0) {
+    throw Error(ErrorCode::kType, "data", "data must be bytes-like; received " + described(data));
+  }
+  Py_buffer view;
+  if (PyObject_GetBuffer(data.ptr(), &view, PyBUF_SIMPLE) < 0) throw py::error_already_set();
+  const std::unique_ptr<Py_buffer, decltype(&PyBuffer_Release)> release(&view, &PyBuffer_Release);
+  return PartialSums::from_bytes(static_cast<const std::uint8_t*>(view.buf),
+                                 static_cast<std::size_t>(view.len));
+}
+
+void merge(PartialSums& sums, py::handle other) {
+  if (!py::isinstance<PartialSums>(other)) {
+    throw Error(ErrorCode::kType, "other",
+                "other must be a PartialSums; received " + described(other));
+  }
+  try {
+    sums.merge(other.cast<const PartialSums&>());
+  } catch (const Error& error) {
+    throw Error(error.code(), error.argument(),
+                std::string(error.what()) + ", under the same epsilon()");
+  }
 }
 
 // The value of the state under another reduction, in double.
@@ -62,26 +88,34 @@ void add_partial_sums(py::module_& m) {
   cls.def(py::init<>(), "The state of no data.")
       .def(
           "merge",
-          [](py::object self, const PartialSums& other) {
-            self.cast<PartialSums&>().merge(other);
+          [](py::object self, py::handle other) {
+            merge(self.cast<PartialSums&>(), other);
             return self;
           },
           py::arg("other"),
           "Adds another state to this one and returns this one. ValueError if it comes from\n"
-          "another loss or other options.")
+          "another loss, other options or another epsilon().")
       .def(
           "__add__",
           [](PartialSums left, const PartialSums& right) {
-            left.merge(right);
+            merge(left, py::cast(right));
             return left;
           },
-          py::is_operator())
+          py::is_operator(), "The merged state, a new one; see merge().")
+      .def(
+          "__radd__",
+          [](const PartialSums& right, py::handle left) -> py::object {
+            const bool zero = PyLong_CheckExact(left.ptr()) && PyObject_Not(left.ptr()) == 1;
+            if (!zero) return py::reinterpret_borrow<py::object>(Py_NotImplemented);
+            return py::cast(PartialSums(right));
+          },
+          "0 plus this state, so that sum() merges states.")
       .def(
           "__eq__",
           [](const PartialSums& left, const PartialSums& right) {
             return left.to_bytes() == right.to_bytes();
           },
-          py::is_operator())
+          py::is_operator(), "Whether two states have the same bytes.")
       .def("result", &result, py::arg("empty") = "zero",
            "The reduced loss, a NumPy scalar of the loss's dtype, rounded once. A mean over\n"
            "nothing is 0, NaN or a ValueError, as `empty` says: \"zero\", \"nan\", \"raise\".")

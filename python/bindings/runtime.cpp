@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "simdloss/runtime.hpp"
 
-#include <pybind11/stl.h>
-
 #include <atomic>
-#include <cmath>
+#include <limits>
 #include <string>
 
 #include "bindings.hpp"
@@ -35,21 +33,37 @@ py::object new_context_variable(py::module_& m, const char* name, PyObject*& var
   return py::reinterpret_borrow<py::object>(variable);
 }
 
-double checked_epsilon(double value) {
-  if (!(value >= 0.0) || std::isinf(value)) {
+double checked_epsilon(py::handle value) {
+  const double epsilon = parse_number(value, "epsilon");
+  if (!(epsilon >= 0.0 && epsilon < 0.5)) {
     throw Error(ErrorCode::kValue, "epsilon",
-                "epsilon must be a finite number >= 0; received " + std::to_string(value));
+                "epsilon must be at least 0 and less than 0.5; received " + described(value));
   }
-  return value;
+  return epsilon;
 }
 
-int checked_threads(int n) {
-  if (n < 1) {
-    throw Error(ErrorCode::kValue, "n",
-                "the number of threads must be at least 1, or None for the default; received " +
-                    std::to_string(n));
+int checked_threads(py::handle n) {
+  if (PyBool_Check(n.ptr()) || PyIndex_Check(n.ptr()) == 0) {
+    throw Error(ErrorCode::kType, "n", "n must be an int or None; received " + described(n));
   }
-  return n;
+  const Py_ssize_t value = PyNumber_AsSsize_t(n.ptr(), nullptr);  // clips what does not fit
+  if (value == -1 && PyErr_Occurred() != nullptr) throw py::error_already_set();
+  constexpr int kMost = std::numeric_limits<int>::max();
+  if (value < 1 || value > kMost) {
+    throw Error(ErrorCode::kValue, "n",
+                "n, the number of threads, must be from 1 to " + std::to_string(kMost) +
+                    ", or None for the default; received " + described(n));
+  }
+  return static_cast<int>(value);
+}
+
+std::string isa_or_default(py::handle name) {
+  if (name.is_none()) return "";
+  if (!PyUnicode_Check(name.ptr())) {
+    throw Error(ErrorCode::kType, "name",
+                "name must be a str or None; received " + described(name));
+  }
+  return name.cast<std::string>();
 }
 
 py::dict build_config() {
@@ -90,7 +104,7 @@ void add_runtime(py::module_& m) {
       py::arg("value"));
   m.def("epsilon", &epsilon);
   m.def(
-      "set_epsilon", [](double value) { process_epsilon = checked_epsilon(value); },
+      "set_epsilon", [](py::handle value) { process_epsilon = checked_epsilon(value); },
       py::arg("value"));
 
   m.def("available_isas", [] {
@@ -100,11 +114,11 @@ void add_runtime(py::module_& m) {
   });
   m.def("active_isa", [] { return isa_name(active_isa()); });
   m.def(
-      "force_isa", [](const std::optional<std::string>& name) { force_isa(name.value_or("")); },
-      py::arg("name"));
+      "force_isa", [](py::handle name) { force_isa(isa_or_default(name)); }, py::arg("name"));
   m.def("get_num_threads", [] { return threads() > 0 ? threads() : num_threads(); });
   m.def(
-      "set_num_threads", [](std::optional<int> n) { set_num_threads(n ? checked_threads(*n) : 0); },
+      "set_num_threads",
+      [](py::handle n) { set_num_threads(n.is_none() ? 0 : checked_threads(n)); },
       py::arg("n"));
   m.def("last_num_threads", &last_num_threads);
   m.def("build_config", &build_config);

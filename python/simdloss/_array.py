@@ -82,6 +82,19 @@ def dtype_name(dtype: Any) -> str:
     return name
 
 
+def floatx_name(value: Any) -> str:
+    """The name of the dtype that `floatx()` shall be: one of the four names, or its dtype."""
+    name = value if isinstance(value, str) else getattr(value, "name", None)
+    name = name or getattr(value, "__name__", None)  # of NumPy's scalar types
+    if name not in ("float16", "bfloat16", "float32", "float64"):
+        raise ValueError(
+            "floatx must be 'float16', 'bfloat16', 'float32', 'float64' or one of their "
+            f"numpy.dtypes; received {value!r} of type {type(value).__name__}"
+        )
+    numpy_dtype(name)  # ImportError for bfloat16 without ml_dtypes
+    return name
+
+
 # --- arrays ---------------------------------------------------------------------------------------
 
 # Devices (DLPack numbers) whose memory the CPU reads: itself, pinned memory of CUDA and of ROCm.

@@ -54,12 +54,13 @@ def floatx() -> str:
     return _core.floatx()
 
 
-def set_floatx(value: str) -> None:
-    """Sets `floatx()` for the process: "float16", "bfloat16", "float32" or "float64".
+def set_floatx(value: Any) -> None:
+    """Sets `floatx()` for the process: "float16", "bfloat16", "float32", "float64" or their dtypes.
 
-    Losses that exist already keep their dtype. ValueError for any other name.
+    Losses that exist already keep their dtype. ValueError for anything else, ImportError for
+    bfloat16 without the package ml_dtypes.
     """
-    _core.set_floatx(value)
+    _core.set_floatx(_array.floatx_name(value))
 
 
 def epsilon() -> float:
@@ -76,14 +77,14 @@ def epsilon() -> float:
 def set_epsilon(value: float) -> None:
     """Sets `epsilon()` for the process, read at each call; 0 switches clipping off.
 
-    ValueError for a number that is negative or not finite.
+    ValueError for a number outside [0, 0.5): the bounds epsilon and 1 - epsilon would cross.
     """
     _core.set_epsilon(value)
 
 
 @contextmanager
 def using_epsilon(value: float) -> Iterator[None]:
-    """Another `epsilon()` inside a with statement, for this thread or task alone.
+    """Another `epsilon()` in [0, 0.5) inside a with statement, for this thread or task alone.
 
     Example:
         >>> import simdloss

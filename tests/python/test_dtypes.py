@@ -14,7 +14,7 @@ from spec.bound import elements, row
 from spec.numbers import FORMATS
 from spec.semantics import compute_format, result_format, signed
 from support.bits import assert_same_bits
-from support.dtypes import BFLOAT16, DTYPES, FLOATS, every_dtype, every_float
+from support.dtypes import BFLOAT16, DTYPES, FLOATS, every_dtype, every_float, floatx
 from support.variants import DEFAULTS, Variant, every_loss, every_reduction, every_variant, mae, mse
 
 SHAPE = (6, 5)
@@ -128,17 +128,13 @@ def test_narrow_integer_predictions_do_not_wrap_and_labels_are_not_truncated() -
     assert simdloss.huber([0.0], np.array([1]), delta=0.5) == 0.375
 
 
-@pytest.mark.parametrize("floatx", FLOATS)
-def test_integer_predictions_give_floatx(floatx: str) -> None:
+@every_float
+def test_integer_predictions_give_floatx(dtype: str) -> None:
     p = np.ones((2, 3), np.int8)
-    before = simdloss.floatx()
-    simdloss.set_floatx(floatx)
-    try:
-        assert mse.function(p, p).dtype == FLOATS[floatx]
-        assert mse.function(p, [[1, 2, 3], [1, 2, 3]]).dtype == FLOATS[floatx]
-        assert mse.loss().dtype == floatx
-    finally:
-        simdloss.set_floatx(before)
+    with floatx(dtype):
+        assert mse.function(p, p).dtype == FLOATS[dtype]
+        assert mse.function(p, [[1, 2, 3], [1, 2, 3]]).dtype == FLOATS[dtype]
+        assert mse.loss().dtype == dtype
 
 
 @every_dtype

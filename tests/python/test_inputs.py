@@ -4,8 +4,6 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import ml_dtypes
@@ -16,7 +14,7 @@ import scipy.sparse
 
 import simdloss
 from support.bits import assert_same_bits
-from support.dtypes import BFLOAT16, FLOATS, every_float
+from support.dtypes import BFLOAT16, FLOATS, every_float, floatx
 from support.processes import run_python
 from support.variants import Variant, every_loss, mae, mse
 
@@ -89,16 +87,6 @@ def test_python_numbers_take_floatx() -> None:
     assert mse.function([0.1], [0.3]).dtype == np.float32
     assert mse.function([1], [3]).dtype == np.float32
     assert mse.function([np.float64(0.1)], [np.float64(0.3)]).dtype in (np.float32, np.float64)
-
-
-@contextmanager
-def floatx(value: str) -> Iterator[None]:
-    before = simdloss.floatx()
-    simdloss.set_floatx(value)
-    try:
-        yield
-    finally:
-        simdloss.set_floatx(before)
 
 
 @pytest.mark.parametrize("default", FLOATS)

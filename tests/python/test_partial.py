@@ -125,6 +125,16 @@ def test_merge_changes_the_left_side_only() -> None:
     assert b.to_bytes() == before
 
 
+def test_sum_merges() -> None:
+    loss = mse.loss()
+    parts = [loss.partial([[0.0]], [[x]]) for x in (1.0, 2.0, 3.0)]
+    before = parts[0].to_bytes()
+    total = sum(parts)
+    assert isinstance(total, simdloss.PartialSums)
+    assert total == parts[0] + parts[1] + parts[2]
+    assert parts[0].to_bytes() == before
+
+
 def test_merging_with_itself_counts_twice() -> None:
     loss = mse.loss(reduction="sum")
     a = loss.partial([[1.0], [2.0]], [[3.0], [2.0]])
@@ -203,7 +213,7 @@ def test_epsilon_is_part_of_the_identity() -> None:
     a = loss.partial([[1.0]], [[0.5]])
     with simdloss.using_epsilon(1e-3):
         b = loss.partial([[1.0]], [[0.5]])
-    with pytest.raises(ValueError, match="same loss"):
+    with pytest.raises(ValueError, match=r"same loss.*epsilon"):
         a.merge(b)
 
 
@@ -214,8 +224,11 @@ def test_epsilon_is_part_of_the_identity() -> None:
         copy.deepcopy,
         lambda a: pickle.loads(pickle.dumps(a)),
         lambda a: simdloss.PartialSums.from_bytes(a.to_bytes()),
+        lambda a: simdloss.PartialSums.from_bytes(bytearray(a.to_bytes())),
+        lambda a: simdloss.PartialSums.from_bytes(memoryview(a.to_bytes())),
+        lambda a: sum([a]),
     ],
-    ids=["copy", "deepcopy", "pickle", "bytes"],
+    ids=["copy", "deepcopy", "pickle", "bytes", "bytearray", "memoryview", "sum"],
 )
 def test_clones(clone: Any) -> None:
     loss = mse.loss()
@@ -235,6 +248,10 @@ def test_unhashable_and_unequal_to_other_things() -> None:
         hash(a)
     with pytest.raises(TypeError):
         a + 1  # type: ignore[operator]
+    with pytest.raises(TypeError):
+        1 + a
+    with pytest.raises(TypeError, match="other must be a PartialSums; received 3 of type int"):
+        a.merge(3)  # type: ignore[arg-type]
 
 
 def test_repr_shows_what_is_in_it() -> None:
@@ -263,7 +280,7 @@ def test_bytes_of_something_else() -> None:
     data[0] ^= 0xFF
     with pytest.raises(ValueError, match="bytes"):
         simdloss.PartialSums.from_bytes(bytes(data))
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match="data must be bytes-like; received 'text' of type str"):
         simdloss.PartialSums.from_bytes("text")  # type: ignore[arg-type]
 
 

@@ -5,26 +5,16 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import pytest
 
 import simdloss
+from support.dtypes import FLOATS, floatx
+from support.processes import run_python
 from support.variants import mse
-
-
-@contextmanager
-def floatx(value: str) -> Iterator[None]:
-    before = simdloss.floatx()
-    simdloss.set_floatx(value)
-    try:
-        yield
-    finally:
-        simdloss.set_floatx(before)
 
 
 def test_defaults() -> None:
@@ -51,9 +41,9 @@ def test_floatx_is_the_type_of_python_numbers() -> None:
         assert mse.function([0.1], [0.2]) == (0.1 - 0.2) ** 2
 
 
-@pytest.mark.parametrize("value", ["int32", "float128", "", None, "f4"])
+@pytest.mark.parametrize("value", ["int32", "float128", "", None, "f4", 3])
 def test_unknown_floatx(value: Any) -> None:
-    with pytest.raises((ValueError, TypeError), match="float"):
+    with pytest.raises(ValueError, match="floatx must be"):
         simdloss.set_floatx(value)
     assert simdloss.floatx() == "float32"
 
@@ -74,13 +64,51 @@ def test_epsilon_is_read_at_each_call() -> None:
     assert loss([[1.0]], [[0.0]]) == pytest.approx(16.118095)
 
 
-@pytest.mark.parametrize("value", [-1e-7, math.nan, math.inf, "small", None])
+@pytest.mark.parametrize("value", [-1e-7, 0.5, 10**400, math.nan, math.inf, "1", None])
 def test_unusable_epsilons(value: Any) -> None:
-    with pytest.raises((ValueError, TypeError)):
+    error = TypeError if isinstance(value, str | None) else ValueError
+    with pytest.raises(error, match=r"epsilon must be .*; received"):
         simdloss.set_epsilon(value)
-    with pytest.raises((ValueError, TypeError)), simdloss.using_epsilon(value):
+    with pytest.raises(error, match=r"epsilon must be .*; received"), simdloss.using_epsilon(value):
         pass
     assert simdloss.epsilon() == 1e-7
+
+
+@pytest.mark.parametrize("n", [0, -1, 2**31, 2**70, 2.5, True, "2"])
+def test_unusable_numbers_of_threads(n: Any) -> None:
+    error = ValueError if type(n) is int else TypeError
+    with pytest.raises(error, match=r"n.* must be .*; received"):
+        simdloss.set_num_threads(n)
+    with pytest.raises(error, match=r"n.* must be .*; received"), simdloss.using_num_threads(n):
+        pass
+
+
+def test_an_isa_is_named_by_text() -> None:
+    with pytest.raises(TypeError, match="name must be a str or None; received 3 of type int"):
+        simdloss.force_isa(3)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("value", [np.float64, np.dtype("float16"), FLOATS["bfloat16"]], ids=str)
+def test_floatx_may_be_a_dtype(value: Any) -> None:
+    with floatx(value):
+        assert simdloss.floatx() == np.dtype(value).name
+        assert mse.loss().dtype == simdloss.floatx()
+
+
+def test_floatx_bfloat16_needs_ml_dtypes_at_once() -> None:
+    code = """
+import sys
+sys.modules["ml_dtypes"] = None  # importing it fails
+import simdloss
+try:
+    simdloss.set_floatx("bfloat16")
+except ImportError as error:
+    assert "ml_dtypes" in str(error)
+else:
+    raise AssertionError("no ImportError")
+assert simdloss.floatx() == "float32"
+"""
+    run_python(code)
 
 
 def test_context_managers_belong_to_their_context() -> None:
@@ -102,8 +130,8 @@ def test_context_managers_belong_to_their_context() -> None:
 
 def test_context_managers_nest() -> None:
     with simdloss.using_epsilon(0.25):
-        with simdloss.using_epsilon(0.5):
-            assert simdloss.epsilon() == 0.5
+        with simdloss.using_epsilon(0.375):
+            assert simdloss.epsilon() == 0.375
         assert simdloss.epsilon() == 0.25
     assert simdloss.epsilon() == 1e-7
 

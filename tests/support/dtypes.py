@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every dtype that arrays may have."""
+"""Every dtype that arrays may have, and the default one for a while."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import ml_dtypes
 import numpy as np
 import pytest
+
+import simdloss
 
 BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
 FLOATS = {
@@ -33,3 +37,14 @@ DTYPES: dict[str, np.dtype[Any]] = {"bool": np.dtype(bool), **INTEGERS, **FLOATS
 
 every_dtype = pytest.mark.parametrize("dtype", DTYPES)
 every_float = pytest.mark.parametrize("dtype", FLOATS)
+
+
+@contextmanager
+def floatx(value: Any) -> Iterator[None]:
+    """`set_floatx(value)` inside a with statement."""
+    before = simdloss.floatx()
+    simdloss.set_floatx(value)
+    try:
+        yield
+    finally:
+        simdloss.set_floatx(before)

@@ -6,6 +6,8 @@
 
 #include <pybind11/pybind11.h>
 
+#include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -22,6 +24,8 @@ int threads();  ///< 0 where no context asks for a number
 
 /// "'text' of type str": what an error says that it received.
 std::string described(py::handle value);
+/// A shape as Python writes it: "(3, 4)".
+std::string shape_text(const std::int64_t* shape, std::size_t rank);
 
 /// Readers of options. Throw Error that says what is allowed and what was received.
 double parse_number(py::handle value, const std::string& argument);

@@ -175,10 +175,9 @@ PyArrayObject* checked_out(py::handle out, const ResultType& type) {
   if (!PyArray_ISWRITEABLE(array)) refuse_out(ErrorCode::kValue, "is read-only");
   const auto rank = static_cast<std::size_t>(PyArray_NDIM(array));
   if (!std::equal(type.shape.begin(), type.shape.end(), dims_of(array), dims_of(array) + rank)) {
-    py::tuple expected(type.shape.size());
-    for (std::size_t i = 0; i < type.shape.size(); ++i) expected[i] = type.shape[i];
     refuse_out(ErrorCode::kValue, "must have the shape of the result, " +
-                                      py::repr(expected).cast<std::string>() + "; received " +
+                                      shape_text(type.shape.data(), type.shape.size()) +
+                                      "; received " +
                                       py::repr(out.attr("shape")).cast<std::string>());
   }
   return array;
@@ -256,6 +255,62 @@ PyObject* evaluate_once(PyObject*, PyObject* const* args, Py_ssize_t n_args) {
   });
 }
 
+// --- Partial sums -------------------------------------------------------------------------------
+
+[[noreturn]] void refuse_partial(const char* argument, const std::string& message) {
+  throw Error(ErrorCode::kValue, argument, message);
+}
+
+// Whether a row reaches across the batch axis. The rank is that after the adjustment of a missing
+// last axis of length 1.
+bool reduces_batch(const Operands& operands, const Axes& axes) {
+  const std::int64_t low = std::min(operands.y_true.rank, operands.y_pred.rank);
+  const std::int64_t high = std::max(operands.y_true.rank, operands.y_pred.rank);
+  const std::int64_t rank = low == 1 ? high : low;
+  const auto is_batch = [&](std::int64_t axis) { return axis == 0 || axis == -rank; };
+  return axes.all || std::any_of(axes.list.begin(), axes.list.end(), is_batch);
+}
+
+// Throws where the states of parts would not add up to that of the whole.
+void check_mergeable(const Subject& subject, const Operands& operands, Request request) {
+  if (request.reduction == Reduction::kNone) {
+    refuse_partial("reduction",
+                   "reduction is None, and losses of samples have no partial sums; use 'sum', "
+                   "'sum_over_batch_size' or 'mean_with_sample_weight'");
+  }
+  if (subject.loss != nullptr && reduces_batch(operands, request.axes)) {
+    const ArrayView& y_true = operands.y_true;
+    const std::string shape = shape_text(y_true.shape, static_cast<std::size_t>(y_true.rank));
+    refuse_partial("axis", y_true.rank == 1
+                               ? "y_true of shape " + shape +
+                                     " is one sample, so parts do not add up; pass y_true[:, None] "
+                                     "and y_pred[:, None], or axis=()"
+                               : "axis reaches across the first axis of y_true of shape " + shape +
+                                     ", that of the samples, so parts do not add up; leave it out");
+  }
+  const ArrayView* weight = operands.sample_weight;
+  const char* argument = "sample_weight";
+  if (weight == nullptr) {
+    weight = operands.mask;
+    argument = "mask";
+  }
+  if (weight == nullptr || request.reduction != Reduction::kMeanWithSampleWeight) return;
+  request.reduction = Reduction::kNone;
+  const Operands losses{operands.y_true, operands.y_pred};
+  const std::vector<std::int64_t> shape = subject.type(losses, request).shape;
+  const auto rank = static_cast<std::size_t>(weight->rank);
+  const bool for_each_sample = !shape.empty() && (rank == 1 || rank >= shape.size()) && rank > 0 &&
+                               weight->shape[0] == shape[0];
+  if (!for_each_sample) {
+    refuse_partial(argument,
+                   std::string(argument) + " of shape " + shape_text(weight->shape, rank) +
+                       " is shared by samples, so parts do not add up under reduction "
+                       "'mean_with_sample_weight'; pass one weight per sample, for losses of "
+                       "shape " +
+                       shape_text(shape.data(), shape.size()));
+  }
+}
+
 // --- _core.Loss ---------------------------------------------------------------------------------
 
 struct LossObject {
@@ -297,8 +352,9 @@ PyObject* loss_partial(PyObject* self, PyObject* const* args, Py_ssize_t n_args)
     const Arrays arrays = arrays_of(loss, args, n_args);
     Request request = loss.request;
     read_settings(request);
+    const Operands operands = arrays.operands();
+    check_mergeable(subject_of(loss), operands, request);
     return py::cast(run(arrays, request, [&] {
-      const Operands operands = arrays.operands();
       return loss.loss ? partial_sums(*loss.loss, operands, request)
                        : partial_sums(operands, request, loss.fingerprint);
     }));

@@ -3,6 +3,7 @@
 // Python values to the options of a request. Each reader says what it expected and received.
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
@@ -58,6 +59,12 @@ Axes parse_axes(py::handle axis) {
 
 std::string described(py::handle value) {
   return py::repr(value).cast<std::string>() + " of type " + Py_TYPE(value.ptr())->tp_name;
+}
+
+std::string shape_text(const std::int64_t* shape, std::size_t rank) {
+  py::tuple dims(rank);
+  for (std::size_t i = 0; i < rank; ++i) dims[i] = shape[i];
+  return py::repr(dims).cast<std::string>();
 }
 
 double parse_number(py::handle value, const std::string& argument) {

@@ -151,7 +151,17 @@ class Loss:
         """What a part of the data contributes to the reduced loss, see `PartialSums`.
 
         The arguments are those of a call. The states of all parts, merged, give `result()`: the
-        loss of all the data at once, to the last bit, whatever the split and the order.
+        loss of all the data at once, to the last bit, whatever the split and the order. All have to
+        come from equal losses under the same `epsilon()`; of a subclass that writes `call`, equal
+        is what has the same class and, but for the name, the same `get_config()`.
+
+        Parts are cut along the first axis, so it has to be that of the samples. Under
+        "mean_with_sample_weight" each sample needs its own weight.
+
+        Raises:
+            ValueError: for what does not add up: reduction None, arrays of rank 1 (which are one
+                sample) and axes that reach across the samples, weights that samples share.
+            ValueError, TypeError: as a call does.
         """
         kernel = self._kernel or self._bind()
         if not self._computed_by_core:

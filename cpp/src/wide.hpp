@@ -126,7 +126,21 @@ inline Wide log1p(Wide x) {
 }
 inline Wide log_regular(Wide x) { return log(x); }
 inline Wide log1p_regular(Wide x) { return log1p(x); }
-inline LogPair<Wide> log1p_pair(Wide x) { return {log1p(x), Wide(0.0)}; }
+inline LogPair<Wide> log_regular_pair(Wide x) {
+  if (!x.fits_double()) return {log(x), Wide(0.0)};
+  const auto log = log_regular_pair(Vec<double, isa::Scalar>(x.value()));
+  return {Wide(log.value.reg), Wide(log.rest.reg)};
+}
+inline LogPair<Wide> log1p_regular_pair(Wide x) {
+  if (!x.fits_double()) return {log1p(x), Wide(0.0)};
+  const auto log = log1p_regular_pair(Vec<double, isa::Scalar>(x.value()));
+  return {Wide(log.value.reg), Wide(log.rest.reg)};
+}
+inline LogPair<Wide> log1p_pair(Wide x) {
+  if (!x.fits_double()) return {log1p(x), Wide(0.0)};
+  const auto log = log1p_pair(Vec<double, isa::Scalar>(x.value()));
+  return {Wide(log.value.reg), Wide(log.rest.reg)};
+}
 inline Wide log1p_unit(Wide x) {
   return in_double([](auto v) { return log1p_unit(v); }, x);
 }

@@ -77,7 +77,7 @@ def test_lists_tuples_and_scalars(variant: Variant) -> None:
     expected = variant.function(np.array(t, np.float32), np.array(p, np.float32))
     assert_same_bits(variant.function(t, p), expected)
     assert_same_bits(variant.function(tuple(map(tuple, t)), p), expected)
-    assert_same_bits(variant.function([np.array(row) for row in t], p), expected)
+    assert_same_bits(variant.function([np.array(row, np.float32) for row in t], p), expected)
     assert_same_bits(variant.loss(reduction=None)(t, p), expected)
     assert_same_bits(variant.function([[1, 0], [0, 1]], p), expected)
     assert_same_bits(variant.function([[True, False], [False, True]], p), expected)

@@ -60,10 +60,14 @@ struct BinaryLabels : Pointwise {
   // 1 - y for z > 0, y for z < 0.
   template <class V, class T>
   static SIMDLOSS_INLINE V crossentropy_from_logits(V t, V z, V e, const Smoothing<T>& s) {
-    const V positive = max(copysign(V(1), z), V(0));
-    V against = positive - t;  // with z's sign
-    if (!s.is_none) against = fma(against, V(s.keep), copysign(V(s.shift), z));
-    return fma(against, z, log1p_unit(e));
+    return fma(weight_against(t, z, s), z, log1p_unit(e));
+  }
+
+  // That weight, with z's sign.
+  template <class V, class T>
+  static SIMDLOSS_INLINE V weight_against(V t, V z, const Smoothing<T>& s) {
+    const V against = max(copysign(V(1), z), V(0)) - t;
+    return s.is_none ? against : fma(against, V(s.keep), copysign(V(s.shift), z));
   }
 };
 
@@ -156,12 +160,47 @@ struct BinaryFocal : BinaryLabels {
             static_cast<T>(1 - alpha)};
   }
 
-  // A number as an unevaluated sum: gamma multiplies the relative error of 1 - p_t.
+  // A number as an unevaluated sum: gamma multiplies the relative error of 1 - p_t, and the factor's
+  // error leaves little room for that of the crossentropy.
   template <class V>
   struct Pair {
     V value;
     V rest;
   };
+
+  // a b + c d
+  template <class V>
+  static SIMDLOSS_INLINE Pair<V> sum_of_products(V a, const Pair<V>& b, V c, const Pair<V>& d) {
+    const V first = a * b.value;
+    const V second = c * d.value;
+    const V sum = first + second;
+    const V part = sum - first;
+    V rest = (first - (sum - part)) + (second - part);
+    rest = rest + fma(a, b.rest, product_error(a, b.value, first));
+    rest = rest + fma(c, d.rest, product_error(c, d.value, second));
+    return {sum, rest};
+  }
+
+  template <class V, class T>
+  static SIMDLOSS_INLINE Pair<V> exact_crossentropy(const Labels<V>& y, V p, const Clip<T>& clip) {
+    if (!clip.is_regular) return {crossentropy(y, p, clip), V(0)};
+    const V q = min(max(p, V(clip.low)), V(clip.high));
+    const LogPair<V> one = log_regular_pair(q);
+    const LogPair<V> zero = log1p_regular_pair(-q);
+    return sum_of_products<V>(-y.one, {one.value, one.rest}, -y.zero, {zero.value, zero.rest});
+  }
+
+  template <class V, class T>
+  static SIMDLOSS_INLINE Pair<V> exact_crossentropy_from_logits(V t, V z, V e,
+                                                                const Smoothing<T>& s) {
+    const V against = weight_against(t, z, s);
+    const V tail = log1p_unit(e);
+    const V wrong = against * z;
+    const V sum = wrong + tail;
+    const V part = sum - wrong;
+    const V rest = ((wrong - (sum - part)) + (tail - part)) + product_error(against, z, wrong);
+    return {sum, keep(!is_nan(rest), rest)};  // NaN if z is infinite
+  }
 
   // (1 - p_t)^gamma times the class weight, for 1 - p_t = y opposite + (1 - y) same.
   template <class V, class Args>
@@ -169,14 +208,9 @@ struct BinaryFocal : BinaryLabels {
                                   const Pair<V>& same, const Args& args) {
     const V one_minus_t = V(1) - t;
     const V zero_rest = ((V(1) - one_minus_t) - t) * V(args.smoothing.keep);
-    const V first = y.one * opposite.value;
-    const V second = y.zero * same.value;
-    const V miss = first + second;
-    const V part = miss - first;
-    V rest = (first - (miss - part)) + (second - part);
-    rest = rest + fma(y.one, opposite.rest, product_error(y.one, opposite.value, first));
-    rest = rest + fma(y.zero, same.rest, product_error(y.zero, same.value, second));
-    rest = fma(zero_rest, same.value, rest);
+    const Pair<V> sum = sum_of_products(y.one, opposite, y.zero, same);
+    const V rest = fma(zero_rest, same.value, sum.rest);
+    const V miss = sum.value;
     const V focus = args.integral_gamma >= 0 ? pow_int(miss, rest, args.integral_gamma)
                                              : pow(miss, rest, V(args.gamma));
     if (!args.balanced) return focus;
@@ -198,7 +232,9 @@ struct BinaryFocalCrossentropy : BinaryFocal {
     const Labels<V> y = smoothed(t, args.smoothing);
     const V opposite = V(1) - p;
     const Pair<V> exact_opposite = {opposite, (V(1) - opposite) - p};
-    return factor(t, y, exact_opposite, {p, V(0)}, args) * crossentropy(y, p, args.clip);
+    const Pair<V> loss = exact_crossentropy(y, p, args.clip);
+    const V scale = factor(t, y, exact_opposite, {p, V(0)}, args);
+    return fma(scale, loss.value, scale * loss.rest);
   }
 };
 
@@ -218,8 +254,9 @@ struct BinaryFocalCrossentropyFromLogits : BinaryFocal {
   static SIMDLOSS_INLINE V value(V t, V p, V e, const Args& args) {
     const Labels<V> y = smoothed(t, args.smoothing);
     const SigmoidPair<V> s = sigmoid_pair(p, e);
-    return factor(t, y, {s.complement, s.complement_rest}, {s.value, s.value_rest}, args) *
-           crossentropy_from_logits(t, p, e, args.smoothing);
+    const Pair<V> loss = exact_crossentropy_from_logits(t, p, e, args.smoothing);
+    const V scale = factor(t, y, {s.complement, s.complement_rest}, {s.value, s.value_rest}, args);
+    return fma(scale, loss.value, scale * loss.rest);
   }
 };
 

@@ -97,21 +97,21 @@ SIMDLOSS_INLINE V rounded(const LogPair<V>& log) {
 
 // ln(x 2^e_offset) for normal, finite x > 0; anything elsewhere.
 template <class V>
-SIMDLOSS_INLINE V log_in_range(V x, V e_offset) {
+SIMDLOSS_INLINE LogPair<V> log_in_range(V x, V e_offset) {
   using T = typename V::Element;
   using C = LogConstants<T>;
   using Bits = typename V::Bits;
   const Bits bits = to_bits(x) - Bits(C::kThreeQuarters);
   const Bits e = shift_right_arithmetic<ExpConstants<T>::kExponentShift>(bits);
   const V m = V::from_bits((bits & Bits(C::kMantissa)) + Bits(C::kThreeQuarters)) - V(1);
-  return rounded(log_of_parts(V::from_int(e) + e_offset, m));
+  return log_of_parts(V::from_int(e) + e_offset, m);
 }
 
 // ln x for normal, finite x > 0; NaN stays; anything elsewhere. The cheap form of log, and the same
 // bits. Max error: 0.98 ULP (Baseline 1.05).
 template <class V>
 SIMDLOSS_INLINE V log_regular(V x) {
-  return log_in_range(x, x * V(0));
+  return rounded(log_in_range(x, x * V(0)));
 }
 
 // ln x for all x: 0 -> -inf, negative -> NaN, inf -> inf, NaN stays.
@@ -122,7 +122,7 @@ SIMDLOSS_INLINE V log(V x) {
   using C = LogConstants<T>;
   const auto subnormal = x < V(Limits<T>::kMin);
   const V normal = select(subnormal, x * V(C::kTwoToScale), x);
-  V result = log_in_range(normal, keep(subnormal, V(-C::kScale)));
+  V result = rounded(log_in_range(normal, keep(subnormal, V(-C::kScale))));
   result = select(x < V(Limits<T>::kInfinity), result, x);
   return select(x > V(0), result, select(x == V(0), V(-Limits<T>::kInfinity), V(Limits<T>::kNan)));
 }
@@ -149,6 +149,17 @@ template <class V>
 SIMDLOSS_INLINE V log1p_regular(V x) {
   using C = LogConstants<typename V::Element>;
   return rounded(log1p_in_range(x, typename V::Bits(C::kOne), V(1)));
+}
+
+// log_regular and log1p_regular as unevaluated sums, with a max error of 0.48 ULP before they are
+// rounded.
+template <class V>
+SIMDLOSS_INLINE LogPair<V> log_regular_pair(V x) {
+  return log_in_range(x, x * V(0));
+}
+template <class V>
+SIMDLOSS_INLINE LogPair<V> log1p_regular_pair(V x) {
+  return log1p_in_range(x, typename V::Bits(LogConstants<typename V::Element>::kOne), V(1));
 }
 
 // ln(1 + x) for x >= 0 as an unevaluated sum, with a max error of 0.48 ULP before it is rounded; the

@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <cstdio>
+#include <cstring>
 #include <new>
 #include <string>
 #include <type_traits>
@@ -81,7 +82,15 @@ const LossInfo& find(std::string_view name) {
   throw Error(ErrorCode::kValue, "name", "There is no loss named '" + std::string(name) + "'.");
 }
 
-BoundLoss bind_loss(const LossInfo& info, const std::vector<double>& params) {
+BoundLoss bind_loss(const LossInfo& given, const std::vector<double>& params) {
+  // The caller's may be a copy, which need not live as long as the loss.
+  const bool is_entry = given.index >= 0 && given.index < AllLosses::size &&
+                        given.name != nullptr &&
+                        std::strcmp(given.name, Entries::infos[given.index].name) == 0;
+  if (!is_entry) {
+    throw Error(ErrorCode::kValue, "info", "info must be an entry of catalog().");
+  }
+  const LossInfo& info = Entries::infos[given.index];
   if (static_cast<int>(params.size()) != info.n_params) {
     throw Error(ErrorCode::kValue, "params",
                 std::string(info.name) + " takes " + std::to_string(info.n_params) +
@@ -115,7 +124,7 @@ const char* dtype_name(DType dtype) {
   static constexpr const char* names[] = {"bool",     "int8",    "int16",  "int32",  "int64",
                                           "uint8",    "uint16",  "uint32", "uint64", "float16",
                                           "bfloat16", "float32", "float64"};
-  return names[static_cast<std::size_t>(dtype)];
+  return dtype <= DType::kFloat64 ? names[static_cast<std::size_t>(dtype)] : "unknown";
 }
 
 }  // namespace simdloss

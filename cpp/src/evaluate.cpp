@@ -22,13 +22,13 @@ constexpr std::int64_t kLongRows = 32;
 // Null if every row counts once.
 const double* load_weights(const Plan& plan, const Dims& dims, std::int64_t begin, std::int64_t n,
                            double* weights) {
-  if (!plan.has(kWeight) && !plan.has(kMask)) return nullptr;
-  if (plan.has(kWeight)) {
+  if (!plan.weighted && !plan.masked) return nullptr;
+  if (plan.weighted) {
     load_entries(plan, kWeight, dims, begin, n, weights);
   } else {
     std::fill_n(weights, n, 1.0);
   }
-  if (plan.has(kMask)) {
+  if (plan.masked) {
     double mask[kRowTile];
     load_entries(plan, kMask, dims, begin, n, mask);
     for (std::int64_t i = 0; i < n; ++i) {
@@ -223,11 +223,11 @@ PartialSums sum_up(const Call& call, std::uint64_t fingerprint, Need need) {
   sums.converts_labels = converts_automatically(call);
   sums.count = static_cast<std::uint64_t>(plan.rows);
   sums.is_scalar = plan.loss_rank == 0;
-  const bool weighted = plan.has(kWeight) || plan.has(kMask);
+  const bool weighted = plan.weighted || plan.masked;
   const bool needs_mask = need == Need::kAll || plan.reduction == Reduction::kMean;
   const bool needs_weights =
       need == Need::kAll || plan.reduction == Reduction::kMeanWithSampleWeight;
-  if (plan.has(kMask)) {
+  if (plan.masked) {
     sums.mask_count = static_cast<std::uint64_t>(plan.mask_count);
     if (needs_mask) add_entries(call, plan.mask, plan.mask_count, true, sums.mask_sum);
   } else {
@@ -318,6 +318,14 @@ void evaluate_call(Call& call, const MutableArrayView& out) {
   }
 }
 
+// The loss, unless it was moved from.
+const BoundLoss* checked(const BoundLoss& loss) {
+  if (static_cast<int>(loss.params().size()) != loss.info().n_params) {
+    throw Error(ErrorCode::kValue, "loss", "loss must not have been moved from.");
+  }
+  return &loss;
+}
+
 ResultType result_of(const Plan& plan) {
   ResultType result;
   result.dtype = plan.result;
@@ -331,7 +339,7 @@ ResultType result_of(const Plan& plan) {
 
 ResultType result_type(const BoundLoss& loss, const Operands& operands, const Request& request) {
   Plan plan;
-  make_plan(&loss.info(), operands, request, plan);
+  make_plan(&checked(loss)->info(), operands, request, plan);
   return result_of(plan);
 }
 
@@ -343,7 +351,7 @@ ResultType reduced_type(const Operands& operands, const Request& request) {
 
 void evaluate(const BoundLoss& loss, const Operands& operands, const Request& request,
               const MutableArrayView& out) {
-  Call call(&loss, operands, request);
+  Call call(checked(loss), operands, request);
   evaluate_call(call, out);
 }
 
@@ -353,7 +361,7 @@ void reduce(const Operands& operands, const Request& request, const MutableArray
 }
 
 PartialSums partial_sums(const BoundLoss& loss, const Operands& operands, const Request& request) {
-  const Call call(&loss, operands, request);
+  const Call call(checked(loss), operands, request);
   return sum_up(call, fingerprint_of(loss, request), Need::kAll);
 }
 

@@ -3,94 +3,24 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <string>
+
+#include "layout.hpp"
+#include "parallel.hpp"
 
 namespace simdloss {
 namespace {
-
-// A shape with strides while it is being worked on.
-struct Layout {
-  int rank = 0;
-  std::int64_t size[kMaxRank + 1];
-  std::int64_t stride[kMaxRank + 1];
-};
-
-std::string to_text(const std::int64_t* shape, int rank) {
-  std::string text = "(";
-  for (int d = 0; d < rank; ++d) {
-    if (d > 0) text += ", ";
-    text += std::to_string(shape[d]);
-  }
-  return text + (rank == 1 ? ",)" : ")");
-}
-
-std::string to_text(const Layout& layout) { return to_text(layout.size, layout.rank); }
-
-template <class View>
-Layout to_layout(const View& view, const char* name) {
-  if (view.rank < 0 || view.rank > kMaxRank) {
-    throw Error(ErrorCode::kValue, name,
-                std::string(name) + " must have at most " + std::to_string(kMaxRank) +
-                    " dimensions; received " + std::to_string(view.rank) + ".");
-  }
-  Layout layout;
-  layout.rank = view.rank;
-  std::int64_t dense = static_cast<std::int64_t>(item_size(view.dtype));
-  for (int d = view.rank - 1; d >= 0; --d) {
-    layout.size[d] = view.shape[d];
-    layout.stride[d] = view.strides != nullptr ? view.strides[d] : dense;
-    dense *= view.shape[d];
-  }
-  return layout;
-}
-
-void append_one(Layout& layout) {
-  layout.size[layout.rank] = 1;
-  layout.stride[layout.rank] = 0;
-  ++layout.rank;
-}
-
-// Keras's only tolerance: if ranks differ by one and the last dimension of the higher rank is 1, a
-// rank-1 partner gets a dimension, otherwise the higher rank loses one.
-void adjust_ranks(Layout& a, Layout& b) {
-  Layout& low = a.rank < b.rank ? a : b;
-  Layout& high = a.rank < b.rank ? b : a;
-  if (high.rank - low.rank != 1 || high.size[high.rank - 1] != 1) return;
-  if (low.rank == 1) {
-    append_one(low);
-  } else {
-    --high.rank;
-  }
-}
-
-bool same_shape(const Layout& a, const Layout& b) {
-  return a.rank == b.rank && std::equal(a.size, a.size + a.rank, b.size);
-}
-
-// a * b, or an error: arrays that no memory holds can be described by zero strides.
-std::int64_t checked_product(std::int64_t a, std::int64_t b, const char* name) {
-  std::int64_t product;
-  if (__builtin_mul_overflow(a, b, &product)) {
-    throw Error(ErrorCode::kValue, name,
-                std::string(name) + " has more elements than memory could hold.");
-  }
-  return product;
-}
-
-std::int64_t element_count(const Layout& layout, const char* name) {
-  std::int64_t count = 1;
-  for (int d = 0; d < layout.rank; ++d) {
-    if (layout.size[d] == 0) return 0;
-    count = checked_product(count, layout.size[d], name);
-  }
-  return count;
-}
 
 [[noreturn]] void throw_shape_mismatch(const Layout& t, const Layout& p) {
   std::string fix = "Fix: give both the same shape.";
   if (t.rank == 1 && p.rank == 2 && t.size[0] == p.size[0]) {
     fix = "Fix: y_true has one value per row; y_pred has " + std::to_string(p.size[1]) +
           ". Pass y_pred with shape " + to_text(t) + ", or y_true with shape " + to_text(p) + ".";
+  } else if (t.rank == 2 && p.rank == 2 && t.size[0] == p.size[0] && t.size[1] == 1) {
+    fix = "Fix: y_true has one value per row; y_pred has " + std::to_string(p.size[1]) +
+          ". If the values are class indices, pass one-hot labels with shape " + to_text(p) +
+          "; otherwise pass y_pred with shape " + to_text(t) + ".";
   } else if (p.rank == 1 && t.rank == 2 && t.size[0] == p.size[0]) {
     fix =
         "Fix: pass y_true with shape " + to_text(p) + ", or y_pred with shape " + to_text(t) + ".";
@@ -115,11 +45,13 @@ std::array<bool, kMaxRank + 1> reduced_axes(const Axes& axes, int rank, RowFinis
   for (const std::int64_t axis : axes.list) {
     const std::int64_t d = axis < 0 ? axis + limit : axis;
     if (d < 0 || d >= limit) {
+      const std::string interval =
+          rank == 0
+              ? ", which has no axes. Pass arrays of rank 1 or more, or axis=()."
+              : "; it must lie in [" + std::to_string(-rank) + ", " + std::to_string(rank) + ").";
       throw Error(ErrorCode::kValue, "axis",
                   "axis " + std::to_string(axis) + " is out of range for y_pred of rank " +
-                      std::to_string(rank) + "; it must lie in [" + std::to_string(-rank) + ", " +
-                      std::to_string(rank) + ")." +
-                      (rank == 0 ? " Pass arrays of rank 1 or more, or axis=()." : ""));
+                      std::to_string(rank) + interval);
     }
     if (reduced[static_cast<std::size_t>(d)]) {
       throw Error(ErrorCode::kValue, "axis",
@@ -173,6 +105,32 @@ bool is_wide(DType dtype) {
       return true;
     default:
       return false;
+  }
+}
+
+// Options that only a C++ program can get wrong.
+void check_request(const Request& request) {
+  const auto fail = [](ErrorCode code, const char* argument, const std::string& expected,
+                       const std::string& received) {
+    throw Error(code, argument,
+                std::string(argument) + " must be " + expected + "; received " + received + ".");
+  };
+  const auto check_dtype = [&](DType dtype, const char* argument) {
+    if (is_known(dtype) && is_floating(dtype)) return;
+    fail(ErrorCode::kType, argument, "a floating dtype", dtype_name(dtype));
+  };
+  if (request.dtype) check_dtype(*request.dtype, "dtype");
+  check_dtype(request.default_dtype, "default_dtype");
+  if (!(request.epsilon >= 0 && request.epsilon < 0.5)) {
+    fail(ErrorCode::kValue, "epsilon", "in [0, 0.5)", std::to_string(request.epsilon));
+  }
+  if (request.threads < 0 || request.threads > kMaxThreads) {
+    fail(ErrorCode::kValue, "threads", "from 0 to " + std::to_string(kMaxThreads),
+         std::to_string(request.threads));
+  }
+  if (request.reduction > Reduction::kMeanWithSampleWeight) {
+    fail(ErrorCode::kValue, "reduction", "one of the values of Reduction",
+         std::to_string(static_cast<int>(request.reduction)));
   }
 }
 
@@ -235,29 +193,39 @@ void expand_per_sample(Layout& aux, const Layout& loss) {
   while (aux.rank < loss.rank) append_one(aux);
 }
 
-[[noreturn]] void throw_weight_mismatch(const char* name, const Layout& aux, const Layout& loss) {
-  std::string fix = "Fix: pass a scalar, one value per sample, or an array that broadcasts to " +
-                    to_text(loss) + ".";
-  if (loss.rank == 0) {
+// `aux` and `loss` as they were compared; `operands` as they were given.
+[[noreturn]] void throw_weight_mismatch(const char* name, const Layout& aux, const Layout& loss,
+                                        const LossInfo* info, const Operands& operands) {
+  const ArrayView& pred = operands.y_pred;
+  const bool is_mask = std::strcmp(name, "mask") == 0;
+  const ArrayView& given = is_mask ? *operands.mask : *operands.sample_weight;
+  const std::string verb = is_mask ? "mask" : "weight";
+  const bool has_axes = info != nullptr && pred.rank > 0;
+  const bool elementwise = has_axes && given.rank == pred.rank &&
+                           std::equal(given.shape, given.shape + given.rank, pred.shape);
+  std::string fix;
+  if (has_axes && pred.rank == 1) {
     fix = "Inputs of rank 1 are one sample. Fix: reshape y_true and y_pred to (" +
-          (aux.rank > 0 ? std::to_string(aux.size[0]) : std::string("n")) +
-          ", 1) to weight each value, or pass a scalar.";
+          (aux.rank > 0 ? std::to_string(aux.size[0]) : std::string("n")) + ", 1)" +
+          (elementwise ? " or pass axis=()" : "") + " to " + verb +
+          " each value, or pass a scalar.";
+  } else if (elementwise) {
+    fix = "Fix: to " + verb + " each element pass axis=(); to " + verb +
+          " samples pass a scalar or an array that broadcasts to " + to_text(loss) + ".";
+  } else if (has_axes && loss.rank == 0) {
+    fix =
+        "axis reduces every dimension of y_pred to one loss. Fix: pass a scalar, or leave out of "
+        "axis the dimensions to " +
+        verb + " along.";
+  } else if (loss.rank == 0) {
+    fix = "The loss is one number. Fix: pass a scalar.";
+  } else {
+    fix = "Fix: pass a scalar, one value per sample, or an array that broadcasts to " +
+          to_text(loss) + ".";
   }
   throw Error(ErrorCode::kValue, name,
               std::string(name) + " of shape " + to_text(aux) +
                   " does not broadcast to the loss of shape " + to_text(loss) + ". " + fix);
-}
-
-// Strides of `aux` along `target`'s dimensions. False if it does not broadcast to them.
-bool broadcast(const Layout& aux, const Layout& target, std::int64_t* strides) {
-  if (aux.rank > target.rank) return false;
-  const int shift = target.rank - aux.rank;
-  for (int d = 0; d < target.rank; ++d) {
-    const int a = d - shift;
-    if (a >= 0 && aux.size[a] != target.size[d] && aux.size[a] != 1) return false;
-    strides[d] = a < 0 || aux.size[a] == 1 ? 0 : aux.stride[a];
-  }
-  return true;
 }
 
 // Fits sample_weight and mask to the loss, whose rank may change by a dimension of size 1.
@@ -265,6 +233,8 @@ void place_weights(const Operands& operands, Layout& loss, Plan& plan) {
   const bool weighted = operands.sample_weight != nullptr;
   const bool masked = operands.mask != nullptr;
   plan.data[kWeight] = plan.data[kMask] = nullptr;
+  plan.weighted = weighted;
+  plan.masked = masked;
   plan.n_weights = 0;
   plan.mask_count = 0;
   if (!weighted && !masked) return;
@@ -313,12 +283,17 @@ void place_weights(const Operands& operands, Layout& loss, Plan& plan) {
   std::copy_n(both.size, both.rank, plan.weights.size);
   for (int k = 0; k < kOperands; ++k) clear_strides(plan.weights, static_cast<Operand>(k));
   std::int64_t ignored[kMaxRank + 1];
-  if (!broadcast(both, loss, ignored)) throw_weight_mismatch(name, both, loss);
+  if (!broadcast(both, loss, ignored)) {
+    if (weighted && masked && broadcast(weight, loss, ignored)) {
+      throw_weight_mismatch("mask", mask, loss, plan.info, operands);
+    }
+    throw_weight_mismatch(name, both, loss, plan.info, operands);
+  }
   const auto place = [&](Operand operand, Layout& part, const char* part_name) {
     follow(part);
     if (!broadcast(part, both, plan.weights.stride[operand]) ||
         !broadcast(part, loss, plan.outer.stride[operand])) {
-      throw_weight_mismatch(part_name, part, loss);
+      throw_weight_mismatch(part_name, part, loss, plan.info, operands);
     }
   };
   // The loss's own dimensions, to which outer's strides refer from here on.
@@ -345,6 +320,7 @@ void place_weights(const Operands& operands, Layout& loss, Plan& plan) {
 }  // namespace
 
 void make_plan(const LossInfo* info, const Operands& operands, const Request& request, Plan& plan) {
+  check_request(request);
   plan.info = info;
   plan.empty = request.empty;
   choose_types(info, operands, request, plan);

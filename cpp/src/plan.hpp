@@ -62,7 +62,9 @@ struct Plan {
   double epsilon;  // clip bounds, rounded to the declared dtype
   double one_minus_epsilon;
 
-  const char* data[kOperands];  // null if absent; kOut is not used here
+  bool weighted;  // whether there are weights; their data may be null where there are no entries
+  bool masked;
+  const char* data[kOperands];  // kOut is not used here
   DType dtype[kOperands];
   Dims outer;  // one entry a row; kOut: set by the caller of place_output()
   Dims inner;  // the elements of a row
@@ -80,8 +82,6 @@ struct Plan {
   // The loss after its rank was adjusted to the weights'; also the shape of per-sample results.
   int loss_rank;
   std::int64_t loss_shape[kMaxRank + 1];
-
-  bool has(Operand operand) const { return data[operand] != nullptr; }
 };
 
 // Throws Error.

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// evaluate.hpp as a C++ program uses it: interruption, and arguments that make no sense.
+// evaluate.hpp: interruption, rows that are computed again, and the loss of one sample alone.
 #include <doctest/doctest.h>
 
-#include <chrono>
 #include <cmath>
 #include <cstdint>
 #include <limits>
@@ -10,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "calls.hpp"
 #include "cpu.hpp"
 #include "kernels/abi.hpp"
 #include "loss_args.hpp"
@@ -18,41 +18,9 @@
 #include "simdloss/simdloss.hpp"
 
 using namespace simdloss;
+using namespace simdloss::test;
 
 namespace {
-
-// A C-order array that owns its shape; without strides of its own it reads `values`.
-template <class T>
-struct Array {
-  std::vector<T> values;
-  std::vector<std::int64_t> shape;
-  std::vector<std::int64_t> strides = {};  // empty: C order
-  DType dtype = sizeof(T) == 4 ? DType::kFloat32 : DType::kFloat64;
-
-  int rank() const { return static_cast<int>(shape.size()); }
-  ArrayView view() const {
-    return {values.data(), dtype, rank(), shape.data(), strides.empty() ? nullptr : strides.data()};
-  }
-};
-
-// One value, whatever the shape.
-Array<float> broadcast(float value, std::vector<std::int64_t> shape) {
-  std::vector<std::int64_t> strides(shape.size(), 0);
-  return {{value}, std::move(shape), std::move(strides)};
-}
-
-BoundLoss loss_of(const char* name) {
-  const LossInfo& info = find(name);
-  std::vector<double> params;
-  for (int i = 0; i < info.n_params; ++i) params.push_back(info.params[i].default_value);
-  return bind_loss(info, params);
-}
-
-double scalar_loss(const BoundLoss& loss, const Operands& operands, const Request& request) {
-  double result = -1;
-  evaluate(loss, operands, request, {&result, DType::kFloat64, 0, nullptr, nullptr});
-  return result;
-}
 
 // Counts the looks and interrupts at one of them.
 struct Looks {
@@ -308,4 +276,11 @@ TEST_CASE("the loss of one sample alone keeps its reduction") {
   const Operands batch{batch_t.view(), batch_p.view()};
   sums.merge(partial_sums(loss, batch, request));
   CHECK(sums.finalize() == (2 * 4 + 1 + 9) / 4.0);
+}
+
+TEST_CASE("the callback may throw") {
+  const Array<float> data = broadcast(0.5f, {std::int64_t{1} << 24, 1});
+  Request request;
+  request.interrupted = [](void*) -> bool { throw std::string("stop"); };
+  CHECK_THROWS_AS(scalar_loss(loss_of("hinge"), {data.view(), data.view()}, request), std::string);
 }

@@ -18,20 +18,22 @@ struct Axes {
   std::vector<std::int64_t> list{-1};  ///< otherwise these; empty: every element is a sample
 };
 
-/// A loss with its parameters, validated. Immutable; may be shared between threads.
+/// A loss with its parameters, validated, as bind_loss() makes it. Immutable; may be shared between
+/// threads.
 class BoundLoss {
  public:
   const LossInfo& info() const { return *info_; }
   const std::vector<double>& params() const { return params_; }
 
  private:
+  BoundLoss() = default;
   friend BoundLoss bind_loss(const LossInfo& info, const std::vector<double>& params);
   const LossInfo* info_ = nullptr;
   std::vector<double> params_;
 };
 
 /// Checks `params` (in the order of info.params; bools as 0 and 1) against their domains. Throws
-/// Error (kValue) naming the parameter.
+/// Error (kValue) naming the parameter. `info` is an entry of the catalogue or a copy of one.
 BoundLoss bind_loss(const LossInfo& info, const std::vector<double>& params);
 
 /// Whether {0, 1} labels stand for {-1, 1} (losses with converts_binary_labels only).
@@ -43,15 +45,24 @@ struct Request {
   Reduction reduction = Reduction::kMean;
   Empty empty = Empty::kZero;
   Labels labels = Labels::kAuto;
-  double epsilon = 1e-7;       ///< probability clipping: [epsilon, 1 - epsilon]; 0 for none
+  double epsilon = 1e-7;       ///< in [0, 0.5); clips probabilities to [epsilon, 1 - epsilon]
   std::optional<DType> dtype;  ///< result dtype; if absent y_pred's, or default_dtype for integers
   DType default_dtype = DType::kFloat32;
-  int threads = 0;                       ///< 0: num_threads() and only as many as the work is worth
-  bool (*interrupted)(void*) = nullptr;  ///< polled between chunks by the calling thread
+  int threads = 0;  ///< up to 1024; 0: num_threads() and only as many as the work is worth
+  /// Polled about every 0.1 s by the calling thread, outside parallel regions: it may throw.
+  bool (*interrupted)(void*) = nullptr;
   void* interrupted_context = nullptr;
 };
 
-/// The arrays of a call. Optional ones are null. See docs for the shapes that are accepted.
+/// The arrays of a call. Optional ones are null. Data may be null only where there are no elements.
+///
+/// y_true and y_pred have the same shape. If their ranks differ by one and the last dimension of
+/// the higher rank is 1, the other gets such a dimension if it has rank 1, else this one is
+/// dropped. The loss has the dimensions that Request::axes leaves.
+///
+/// sample_weight and mask broadcast to the loss: a scalar; one value per sample, of shape (n), for
+/// a loss of shape (n, ...); or any shape that NumPy would broadcast to the loss's and that does
+/// not enlarge it. A rank that differs by one is adjusted as above.
 struct Operands {
   ArrayView y_true;
   ArrayView y_pred;

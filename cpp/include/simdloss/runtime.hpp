@@ -15,7 +15,9 @@ const char* isa_name(Isa isa);  ///< "scalar", "baseline", "avx2", "avx512", "ne
 /// What this build holds and this machine can run, best first.
 std::vector<Isa> available_isas();
 
-/// What the next call uses: the forced one, SIMDLOSS_ISA, or the best available.
+/// What the next call uses: the forced one, SIMDLOSS_ISA, or the best available. The first use of a
+/// kernel chooses; it, and every later one, throws Error (kValue) while SIMDLOSS_ISA names something
+/// that cannot run here and nothing is forced.
 Isa active_isa();
 
 /// Makes every later call of the process use `name`; an empty name returns to the default. Throws
@@ -29,7 +31,8 @@ const char* isa_reason();
 /// OpenMP allows, the CPUs of this process's affinity mask and its cgroup CPU quota rounded down.
 int num_threads();
 
-/// Sets num_threads() for the process; 0 returns to the default. Throws Error (kValue) below 0.
+/// Sets num_threads() for the process; 0 returns to the default. Throws Error (kValue) below 0 and
+/// above 1024.
 void set_num_threads(int n);
 
 /// Where num_threads() comes from: "set", "SIMDLOSS_NUM_THREADS", "openmp", "affinity", "cgroup",

@@ -87,8 +87,8 @@ struct Plan {
 // Throws Error.
 void make_plan(const LossInfo* info, const Operands& operands, const Request& request, Plan& plan);
 
-// Whether the result is the loss of each sample: without a reduction and, as in Keras, for the empty
-// batch of a loss of rank 1 unless the caller says what the mean over nothing is.
+// Whether the result is the loss of each sample: without a reduction and, as in Keras, for the
+// empty batch of a loss of rank 1 unless the caller says what the mean over nothing is.
 bool is_unreduced(const Plan& plan);
 
 // Checks the output against the plan and puts its strides into plan.outer. Throws Error.

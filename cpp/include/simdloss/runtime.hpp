@@ -16,8 +16,8 @@ const char* isa_name(Isa isa);  ///< "scalar", "baseline", "avx2", "avx512", "ne
 std::vector<Isa> available_isas();
 
 /// What the next call uses: the forced one, SIMDLOSS_ISA, or the best available. The first use of a
-/// kernel chooses; it, and every later one, throws Error (kValue) while SIMDLOSS_ISA names something
-/// that cannot run here and nothing is forced.
+/// kernel chooses; it, and every later one, throws Error (kValue) while SIMDLOSS_ISA names what
+/// cannot run here and nothing is forced.
 Isa active_isa();
 
 /// Makes every later call of the process use `name`; an empty name returns to the default. Throws

@@ -193,11 +193,23 @@ def _check_indexes(given: dict[str, Any]) -> None:
             )
 
 
+def _elements_advice(argument: str, kept: str) -> str:
+    """How to leave out elements, for the arrays of which there may be any."""
+    if argument == "mask":
+        return "pass mask.filled(False) or mask.fillna(False)"
+    if argument == "sample_weight":
+        return "give those samples the weight 0, for example with .filled(0) or .fillna(0)"
+    return (
+        f"fill them, and leave the elements out with a loss class: axis=() and mask={kept} "
+        f"(functions take no mask; without axis=() a mask has an entry for each sample)"
+    )
+
+
 def _from_ndarray(value: NDArray, argument: str) -> NDArray:
     if np.ma.is_masked(value):
+        kept = f"~np.ma.getmaskarray({argument})"
         raise ValueError(
-            f"{argument} is a masked array with masked entries; pass its .data instead, and "
-            f"pass mask= for the entries that count: ~np.ma.getmaskarray({argument})"
+            f"{argument} is a masked array with masked entries; " + _elements_advice(argument, kept)
         )
     return np.asarray(value)
 
@@ -259,26 +271,41 @@ def _from_python(value: Any, argument: str, python_float: str, wide_ints: bool) 
 
 def _from_pandas(value: Any, argument: str) -> NDArray:
     """pandas objects by position; their nullable columns as NumPy numbers."""
-    dtypes = list(value.dtypes) if hasattr(value, "columns") else [value.dtype]
-    if all(isinstance(dtype, np.dtype) for dtype in dtypes):
-        return np.asarray(value.to_numpy())
-    if np.any(value.isna()):
+    is_frame = hasattr(value, "columns")
+    names, given_dtypes = (value.columns, value.dtypes) if is_frame else ([""], [value.dtype])
+    dtypes = []
+    strange = []
+    for name, given in zip(names, given_dtypes, strict=True):
+        dtype = getattr(given, "numpy_dtype", given)  # of a nullable column
+        if isinstance(dtype, np.dtype) and dtype.kind in "biuf":
+            dtypes.append(dtype)
+        else:
+            strange.append(f"{name!r} ({given})" if is_frame else str(given))
+    if strange:
+        held = "columns that are not numbers" if is_frame else "values that are not numbers"
         raise TypeError(
-            f"{argument} has missing values in a nullable column; convert it, for example with "
-            f".to_numpy(dtype='float64', na_value=np.nan), and pass mask= for what counts"
+            f"{argument} has {held}: {', '.join(strange)}; convert them, for example with "
+            f".astype('float64'), or leave them out"
         )
-    try:
-        common = np.result_type(*(getattr(dtype, "numpy_dtype", dtype) for dtype in dtypes))
-        return np.asarray(value.to_numpy(dtype=common))
-    except (TypeError, ValueError) as error:
-        names = ", ".join(sorted({str(dtype) for dtype in dtypes}))
+    nullable = any(
+        not isinstance(d, np.dtype) for d in (value.dtypes if is_frame else [value.dtype])
+    )
+    if nullable and np.any(value.isna()):
         raise TypeError(
-            f"{argument} has columns that are not numbers ({names}); convert them first"
-        ) from error
+            f"{argument} has missing values in a nullable column, which .to_numpy(dtype='float64', "
+            f"na_value=0) replaces; " + _elements_advice(argument, f"~{argument}.isna().to_numpy()")
+        )
+    return np.asarray(value.to_numpy(dtype=np.result_type(*dtypes) if dtypes else np.float64))
 
 
 def _from_protocols(value: Any, argument: str) -> NDArray:
     """Arrays of other libraries, without a copy where they allow it."""
+    ancestors = {(cls.__module__.partition(".")[0], cls.__name__) for cls in type(value).__mro__}
+    if ("jax", "Tracer") in ancestors:
+        raise TypeError(
+            f"{argument} is a traced JAX value: simdloss cannot run under jit or grad; pass "
+            f"concrete arrays"
+        )
     if getattr(value, "requires_grad", False):
         raise TypeError(f"{argument} is a tensor that requires grad; pass {argument}.detach()")
     if hasattr(value, "__dlpack__"):

@@ -190,12 +190,46 @@ def test_float_columns_with_nan_are_numbers() -> None:
 def test_masked_arrays() -> None:
     masked = np.ma.masked_array(T, mask=T.mean() < T)
     for call in ({"y_true": masked, "y_pred": P}, {"y_true": T, "y_pred": masked}):
-        with pytest.raises(ValueError, match="pass mask="):
+        with pytest.raises(ValueError, match=r"axis=\(\) and mask=.*functions take no mask"):
             mse.function(**call)
-    with pytest.raises(ValueError, match="pass mask="):
-        mse.loss()(T, P, np.ma.masked_array([1.0, 2, 3, 4], mask=[False, False, False, True]))
+    weights = np.ma.masked_array([1.0, 2, 3, 4], mask=[False, False, False, True])
+    with pytest.raises(ValueError, match=r"sample_weight is a masked array.*filled\(0\)"):
+        mse.loss()(T, P, weights)
+    with pytest.raises(ValueError, match=r"mask is a masked array.*filled\(False\)"):
+        mse.loss()(T, P, mask=weights)
     unmasked = np.ma.masked_array(T, mask=np.zeros(T.shape, bool))
     assert_same_bits(mse.function(unmasked, P), EXPECTED)
+
+
+def test_the_advice_for_masked_arrays_and_missing_values_works() -> None:
+    loss = mse.loss(axis=())
+    masked = np.ma.masked_array([[1.0, np.nan], [3.0, 4.0]], mask=[[False, True], [False, False]])
+    y_pred = np.zeros((2, 2))
+    with_mask = loss(masked.filled(0), y_pred, mask=~np.ma.getmaskarray(masked))
+    assert with_mask == np.float32(26 / 3)
+    y_true = pd.DataFrame({"a": [1.0, 3.0], "b": [None, 4.0]}, dtype="Float64")
+    filled = y_true.to_numpy(dtype="float64", na_value=0)
+    assert loss(filled, y_pred, mask=~y_true.isna().to_numpy()) == with_mask
+
+
+def test_frames_of_several_dtypes() -> None:
+    frame = pd.DataFrame({"a": [1.5, 2.0], "b": [True, False], "c": [3, 4]})
+    expected = np.array([[1.5, 1, 3], [2, 0, 4]])
+    assert_same_bits(mse.function(frame, expected * 2), mse.function(expected, expected * 2))
+    frame["d"] = ["x", "y"]
+    with pytest.raises(TypeError, match=r"y_pred has columns that are not numbers: 'd' \("):
+        mse.function(np.zeros((2, 4)), frame)
+    with pytest.raises(TypeError, match="y_pred has values that are not numbers"):
+        mse.function(np.zeros(2), frame["d"])
+
+
+def test_traced_jax_values() -> None:
+    import jax
+
+    y = np.ones((2, 2), np.float32)
+    for transform in (jax.jit, jax.grad):
+        with pytest.raises(TypeError, match="y_pred is a traced JAX value: simdloss cannot run"):
+            transform(lambda p: mse.loss()(y, p))(y)
 
 
 @pytest.mark.parametrize("kind", ["csr", "csc", "coo"])

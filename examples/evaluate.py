@@ -125,15 +125,32 @@ def bundled() -> Iterator[Task]:
 
 
 def given(options: argparse.Namespace) -> Task:
-    """The task of the files on the command line. Vectors become columns: one output a sample."""
+    """The task of the files on the command line. Vectors become columns: one output a sample.
+
+    ValueError for what cannot be evaluated.
+    """
 
     def load(path: Path) -> Array:
-        array: Array = np.load(path, mmap_mode="r")
-        return array
+        try:
+            array: Array = np.load(path, mmap_mode="r", allow_pickle=False)
+        except (OSError, ValueError, EOFError) as error:
+            raise ValueError(f"{path} cannot be read as an .npy file: {error}") from error
+        if not isinstance(array, np.ndarray):
+            raise ValueError(f"{path} is not an .npy file of one array")
+        return array[:, None] if array.ndim == 1 else array
 
-    t, p = (a[:, None] if a.ndim == 1 else a for a in (load(options.y_true), load(options.y_pred)))
-    w = None if options.sample_weight is None else load(options.sample_weight)
-    return Task(options.y_pred.name, options.kind, t, p, w)
+    t, p = load(options.y_true), load(options.y_pred)
+    if p.size == 0 or p.ndim == 0:
+        raise ValueError(f"{options.y_pred} holds no samples: its shape is {p.shape}")
+    if t.shape != p.shape:
+        raise ValueError(f"shapes of y_true and y_pred differ: {t.shape} and {p.shape}")
+    w = None
+    if options.sample_weight is not None:
+        w = load(options.sample_weight)
+        if w.shape != (len(p), 1):
+            raise ValueError(f"{options.sample_weight} must hold {len(p)} weights, one per sample")
+        w = w[:, 0]
+    return Task(options.y_pred.name, options.kind or "values", t, p, w)
 
 
 def main() -> None:
@@ -141,14 +158,20 @@ def main() -> None:
     parser.add_argument("--y-true", type=Path, help="targets, .npy")
     parser.add_argument("--y-pred", type=Path, help="predictions, .npy")
     parser.add_argument("--sample-weight", type=Path, help="a weight for each sample, .npy")
-    parser.add_argument("--kind", choices=list(KINDS), default="values", help="what y_pred holds")
+    parser.add_argument("--kind", choices=list(KINDS), help="what y_pred holds (default: values)")
     options = parser.parse_args()
     if (options.y_true is None) != (options.y_pred is None):
         parser.error("--y-true and --y-pred go together")
+    if options.y_true is None and (options.sample_weight is not None or options.kind is not None):
+        parser.error("--sample-weight and --kind go with --y-true and --y-pred")
+    try:
+        tasks = bundled() if options.y_true is None else [given(options)]
+    except ValueError as error:
+        parser.error(str(error))
 
     console = Console(width=120, highlight=False)
     threads = 0
-    for task in bundled() if options.y_true is None else [given(options)]:
+    for task in tasks:
         console.print(evaluate(task))
         threads = max(threads, simdloss.last_num_threads())
     config = simdloss.config()

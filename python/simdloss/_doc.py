@@ -2,11 +2,13 @@
 """Paragraphs that many docstrings share, written once.
 
 A docstring line that consists of a key in braces, `{axis}`, becomes the paragraph of that name. In
-a loss class `{formula}` and `{references}` become those sections of its function's docstring.
+a loss class `{formula}` and `{references}` become those sections of its function's docstring, and
+`{inputs}` what that says of y_true and y_pred.
 """
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
@@ -31,7 +33,7 @@ axis: the axis, or tuple of axes, that a row consists of. `()` gives the element
 out: a floating array of the result's shape to write the result to.""",
     "labels": """\
 labels: what labels 0 and 1 stand for. "auto": for -1 and 1 if all of `y_true` is 0 or 1,
-    as in Keras; "binary": always for -1 and 1; "signed": for themselves.""",
+    skipped samples included, as in Keras; "binary": always for -1 and 1; "signed": for themselves.""",
     "from_logits": """\
 from_logits: whether `y_pred` holds logits; if not, probabilities, which are clipped to
     `[epsilon, 1 - epsilon]`.""",
@@ -75,6 +77,8 @@ Returns:
 Returns:
     An instance; call it with `(y_true, y_pred, sample_weight=None)`, see `Loss.__call__`.
 
+    {{inputs}}
+
 {_RAISES}""",
     # What most functions of real numbers, and most classes, have to say.
     "real_function": """\
@@ -110,6 +114,13 @@ def _section(text: str, title: str) -> str:
     return "\n".join(body).rstrip()
 
 
+def _inputs(text: str) -> str:
+    """What the arguments in a docstring begin with: the entries of y_true and y_pred."""
+    lines = textwrap.dedent("\n".join(_section(text, "Args:").splitlines()[1:])).splitlines()
+    entries = [i for i, line in enumerate(lines) if not line.startswith(" ")]
+    return "\n".join(lines[: entries[2]])
+
+
 def _expanded(text: str, paragraphs: Mapping[str, str]) -> str:
     lines = []
     for line in text.splitlines():
@@ -135,4 +146,5 @@ def document_class(cls: type[Any], function: Callable[..., Any]) -> None:
     if cls.__doc__ is not None and function.__doc__ is not None:
         titles = {"formula": "Formula:", "references": "References:"}
         of_function = {key: _section(function.__doc__, title) for key, title in titles.items()}
+        of_function["inputs"] = _inputs(function.__doc__)
         cls.__doc__ = _expanded(cls.__doc__, _PARAGRAPHS | of_function)

@@ -118,8 +118,19 @@ class Loss:
     ) -> Result:
         """The reduced loss of a batch.
 
+        Formula:
+            With l the unreduced loss, n its size, w the weights (1 if there are none) and m the
+            mask: "sum" is sum(w m l); "sum_over_batch_size" and "mean" are the sum of w l where m
+            is not 0, divided by n, or by n mean(m) if there is a mask; "mean_with_sample_weight"
+            is sum(w m l) / sum(w m), w m as they are before they broadcast.
+
+            So samples outside the mask leave the denominator, and those of weight 0 stay in n.
+            A mask of other numbers than 0 and 1 is taken by its values, as in Keras.
+
         Args:
-            y_true: what is true, see the class.
+            y_true: what is true, see the class. Arrays of rank 1 are one sample: pass
+                `y_true[:, None]` and `y_pred[:, None]`, or make the loss with `axis=()`, for one
+                value per sample.
             y_pred: what was predicted, see the class.
             sample_weight: a number; an array `[batch]` with the weight of each sample; or an array
                 that broadcasts to the unreduced loss.
@@ -129,7 +140,10 @@ class Loss:
 
         Returns:
             A NumPy scalar of this loss's dtype; with reduction None an ndarray of that dtype.
-            Samples of weight 0 or outside the mask are not read and count as 0.
+            Samples of weight 0 or outside the mask count as 0, whatever they hold; only the hinge
+            losses with labels "auto" look at their labels, to see whether all are 0 or 1. An
+            empty batch with one loss per sample gives an empty array, as in Keras, unless `empty`
+            is given.
 
         Raises:
             ValueError: for shapes or weights that do not fit, and for an unknown option.

@@ -70,6 +70,15 @@ def test_classes_have_an_example(name: str) -> None:
         assert f"\n{section}:" in text, section
 
 
+@every_loss
+def test_classes_say_what_they_are_called_with(variant: Variant) -> None:
+    function = inspect.getdoc(getattr(losses, variant.case.function)) or ""
+    text = inspect.getdoc(getattr(losses, variant.case.class_name)) or ""
+    for argument in ("y_true", "y_pred"):
+        (line,) = (line for line in function.splitlines() if line.startswith(f"    {argument}: "))
+        assert line in text.splitlines()
+
+
 def test_losses_have_examples() -> None:
     named = {e.name for e in EXAMPLES}
     assert {case.function for case in CASES} | {case.class_name for case in CASES} <= named

@@ -33,7 +33,8 @@ axis: the axis, or tuple of axes, that a row consists of. `()` gives the element
 out: a floating array of the result's shape to write the result to.""",
     "labels": """\
 labels: what labels 0 and 1 stand for. "auto": for -1 and 1 if all of `y_true` is 0 or 1,
-    skipped samples included, as in Keras; "binary": always for -1 and 1; "signed": for themselves.""",
+    skipped samples included, as in Keras; "binary": always for -1 and 1; "signed": for
+    themselves.""",
     "from_logits": """\
 from_logits: whether `y_pred` holds logits; if not, probabilities, which are clipped to
     `[epsilon, 1 - epsilon]`.""",

@@ -118,8 +118,7 @@ void add_runtime(py::module_& m) {
   m.def("get_num_threads", [] { return threads() > 0 ? threads() : num_threads(); });
   m.def(
       "set_num_threads",
-      [](py::handle n) { set_num_threads(n.is_none() ? 0 : checked_threads(n)); },
-      py::arg("n"));
+      [](py::handle n) { set_num_threads(n.is_none() ? 0 : checked_threads(n)); }, py::arg("n"));
   m.def("last_num_threads", &last_num_threads);
   m.def("build_config", &build_config);
 }

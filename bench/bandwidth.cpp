@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -105,7 +106,7 @@ double median(std::vector<double> values) {
 struct Subject {
   std::string name;
   Isa isa;
-  BoundLoss loss;
+  std::optional<BoundLoss> loss;
   Reader reader;  // instead of a loss
   int threads;
   std::vector<double> times;
@@ -157,7 +158,7 @@ int main(int argc, char** argv) {
         if (subject.reader != nullptr) {
           parallel_for(subject.threads, kLines, subject.reader, &arrays);
         } else {
-          evaluate(subject.loss, operands, request, out);
+          evaluate(*subject.loss, operands, request, out);
         }
       });
       if (last_num_threads() != subject.threads) {

@@ -19,9 +19,9 @@ struct SampleSum;
 
 // [Lane order is the contract] The sum over a row is made in an order that depends on nothing but
 // the row's length, so every width of vector gives the same bits. A row is dealt to kLanes<T>
-// virtual lanes (128 bytes of T), element j to lane j mod kLanes. A lane adds its elements in T two
-// by two, and what comes of that in order and wider than T: in a double for float, in an
-// unevaluated pair hi + lo of doubles for double. At the end a halving tree adds the lanes.
+// virtual lanes (128 bytes of T), element j to lane j mod kLanes. A lane adds up its elements in
+// order and wider than T: floats, two by two in float first, in a double; doubles in an unevaluated
+// pair hi + lo of doubles. At the end a halving tree adds the lanes.
 inline constexpr int kLaneBytes = 128;
 template <class T>
 inline constexpr int kLanes = kLaneBytes / static_cast<int>(sizeof(T));

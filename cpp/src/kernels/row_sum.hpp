@@ -15,6 +15,9 @@ class RowSums {
   using V = Vec<T, Isa>;
   using D = Vec<double, Isa>;
   static constexpr bool kPairs = sizeof(T) == sizeof(double);  // hi + lo
+  // Whether elements are added two by two first. Baseline, with bits of its own, has no room left
+  // for the rounding.
+  static constexpr bool kTwoByTwo = !kPairs && !__is_same(Isa, isa::Baseline);
   static constexpr int kStep = kLanes<T>;
   static constexpr int kGroups = kLanes<T> / V::kWidth;  // vectors that hold all lanes
   static constexpr int kParts = V::kWidth / D::kWidth;   // of one of them, in double
@@ -75,10 +78,10 @@ class RowSums {
   static SIMDLOSS_INLINE void add(const Source& source, std::int64_t begin, std::int64_t n,
                                   LaneSums& lanes) {
     if constexpr (kGroups > 8) {
-      for (std::int64_t i = 0; i < n; i += 2 * kStep) {
+      for (std::int64_t i = 0; i < n; i += kAtATime) {
         for (int group = 0; group < kGroups && i + group * V::kWidth < n; ++group) {
           Lanes sums = load(lanes, group);
-          add_pair(source, begin, i + group * V::kWidth, n, sums);
+          add_step(source, begin, i + group * V::kWidth, n, sums);
           store(sums, group, lanes);
         }
       }
@@ -124,6 +127,7 @@ class RowSums {
     Lanes lanes;
     for (int i = 0; i < kParts; ++i) {
       lanes.hi[i] = D::load(hi + i * D::kWidth);
+      lanes.lo[i] = D(0.0);
       if constexpr (kPairs) lanes.lo[i] = D::load(hi + kLanes<T> + i * D::kWidth);
     }
     return lanes;
@@ -142,12 +146,14 @@ class RowSums {
     return n - i >= V::kWidth ? source.whole(begin + i) : source.first(begin + i, n - i);
   }
 
-  // Adds the pair of vectors at elements i and i + kStep of a row of n.
+  // Adds the vector at element i of a row of n, or the pair of those at i and i + kStep.
   template <class Source>
-  static SIMDLOSS_INLINE void add_pair(const Source& source, std::int64_t begin, std::int64_t i,
+  static SIMDLOSS_INLINE void add_step(const Source& source, std::int64_t begin, std::int64_t i,
                                        std::int64_t n, Lanes& lanes) {
     V x = vector(source, begin, i, n);
-    if (i + kStep < n) x = x + vector(source, begin, i + kStep, n);
+    if constexpr (kTwoByTwo) {
+      if (i + kStep < n) x = x + vector(source, begin, i + kStep, n);
+    }
     D parts[kParts];
     widen(x, parts);
     for (int k = 0; k < kParts; ++k) {
@@ -158,12 +164,13 @@ class RowSums {
       }
     }
   }
+  static constexpr int kAtATime = kTwoByTwo ? 2 * kStep : kStep;
 
   template <class Source>
   static SIMDLOSS_INLINE void add_group(const Source& source, std::int64_t begin, std::int64_t n,
                                         int group, Lanes& lanes) {
-    for (std::int64_t i = group * V::kWidth; i < n; i += 2 * kStep) {
-      add_pair(source, begin, i, n, lanes);
+    for (std::int64_t i = group * V::kWidth; i < n; i += kAtATime) {
+      add_step(source, begin, i, n, lanes);
     }
   }
 

@@ -144,10 +144,10 @@ void check_bits(std::uint64_t expected) {
 
 // The numbers change with every bit of the functions, and with nothing else.
 TEST_CASE("same bits on all instruction sets and machines: float") {
-  check_bits<float>(0x62d37732945cf017U);
+  check_bits<float>(0x6504c10155705602U);
 }
 TEST_CASE("same bits on all instruction sets and machines: double") {
-  check_bits<double>(0xfd4c78701429b284U);
+  check_bits<double>(0x3c801ed1c7a7864cU);
 }
 
 template <class T>

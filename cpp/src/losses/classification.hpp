@@ -51,7 +51,16 @@ struct BinaryLabels : Pointwise {
   template <class V, class T>
   static SIMDLOSS_INLINE V crossentropy(const Labels<V>& y, V p, const Clip<T>& clip) {
     const V q = min(max(p, V(clip.low)), V(clip.high));
-    if (clip.is_regular) return -(y.one * log_regular(q) + y.zero * log1p_regular(-q));
+    if (clip.is_regular) {
+      if constexpr (sizeof(typename V::Element) == sizeof(float)) {
+        return -fma(y.one, log_regular(q), y.zero * log1p_regular(-q));
+      } else {  // Elements of double are added up without loss, so that their errors show in a mean.
+        const LogPair<V> one = log_regular_pair(q);
+        const LogPair<V> zero = log1p_regular_pair(-q);
+        const V rest = fma(y.one, one.rest, y.zero * zero.rest);
+        return -fma(y.one, one.value, fma(y.zero, zero.value, rest));
+      }
+    }
     return -(weigh(y.one, log(q)) + weigh(y.zero, log1p(-q)));
   }
 
@@ -168,6 +177,14 @@ struct BinaryFocal : BinaryLabels {
     V rest;
   };
 
+  // a (b.value + b.rest), rounded once.
+  template <class V>
+  static SIMDLOSS_INLINE V product(V a, const Pair<V>& b) {
+    const V value = a * b.value;
+    const V rest = fma(a, b.rest, product_error(a, b.value, value));
+    return value + keep(!is_nan(rest), rest);  // NaN if the product is infinite
+  }
+
   // a b + c d
   template <class V>
   static SIMDLOSS_INLINE Pair<V> sum_of_products(V a, const Pair<V>& b, V c, const Pair<V>& d) {
@@ -233,8 +250,7 @@ struct BinaryFocalCrossentropy : BinaryFocal {
     const V opposite = V(1) - p;
     const Pair<V> exact_opposite = {opposite, (V(1) - opposite) - p};
     const Pair<V> loss = exact_crossentropy(y, p, args.clip);
-    const V scale = factor(t, y, exact_opposite, {p, V(0)}, args);
-    return fma(scale, loss.value, scale * loss.rest);
+    return product(factor(t, y, exact_opposite, {p, V(0)}, args), loss);
   }
 };
 
@@ -255,8 +271,8 @@ struct BinaryFocalCrossentropyFromLogits : BinaryFocal {
     const Labels<V> y = smoothed(t, args.smoothing);
     const SigmoidPair<V> s = sigmoid_pair(p, e);
     const Pair<V> loss = exact_crossentropy_from_logits(t, p, e, args.smoothing);
-    const V scale = factor(t, y, {s.complement, s.complement_rest}, {s.value, s.value_rest}, args);
-    return fma(scale, loss.value, scale * loss.rest);
+    return product(factor(t, y, {s.complement, s.complement_rest}, {s.value, s.value_rest}, args),
+                   loss);
   }
 };
 

@@ -10,17 +10,19 @@ struct BinaryLabels : Pointwise {
   static constexpr Target target = Target::kLabel;
   static constexpr ParamInfo label_smoothing_info = {"label_smoothing", 0.0, 0.0, 1.0};
 
-  // The smoothed label and one minus it, each formed from t by itself: y = t keep + shift.
+  // The smoothed label and one minus it, each formed from t by itself: y = t keep + shift, or
+  // t - amount (t - 1/2), which rounds less.
   template <class T>
   struct Smoothing {
+    T amount;
     T keep;
     T shift;
     bool is_none;  // y = t
   };
   template <class T>
   static Smoothing<T> smoothing(double label_smoothing) {
-    return {static_cast<T>(1.0 - label_smoothing), static_cast<T>(label_smoothing / 2),
-            label_smoothing == 0};
+    return {static_cast<T>(label_smoothing), static_cast<T>(1.0 - label_smoothing),
+            static_cast<T>(label_smoothing / 2), label_smoothing == 0};
   }
 
   template <class V>
@@ -30,7 +32,10 @@ struct BinaryLabels : Pointwise {
   };
   template <class V, class T>
   static SIMDLOSS_INLINE Labels<V> smoothed(V t, const Smoothing<T>& s) {
-    return {fma(t, V(s.keep), V(s.shift)), fma(V(1) - t, V(s.keep), V(s.shift))};
+    const V rest = V(1) - t;
+    if (s.is_none) return {t, rest};
+    const V half(T(0.5));
+    return {fnma(V(s.amount), t - half, t), fnma(V(s.amount), rest - half, rest)};
   }
 
   // The range that probabilities are clipped to.

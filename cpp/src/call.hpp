@@ -6,15 +6,26 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
+#include <string>
 
 #include "cpu.hpp"
 #include "kernels/abi.hpp"
+#include "labels.hpp"
 #include "parallel.hpp"
 #include "plan.hpp"
-#include "rows.hpp"
 #include "simdloss/runtime.hpp"
+#include "special_losses.hpp"
 
 namespace simdloss {
+
+// Rows that are computed, weighted and summed at a time.
+inline constexpr std::int64_t kRowTile = 256;
+
+// A row above kSegmentMin elements is cut into segments, at most kMaxSegments, whose length
+// depends on the row's length alone. Their sums are merged in order.
+inline constexpr std::int64_t kSegmentMin = std::int64_t{1} << 16;
+inline constexpr std::int64_t kMaxSegments = 64;
 
 // Elements below which a second thread costs more than it saves: about 100 us of work.
 inline constexpr std::int64_t kParallelElements = std::int64_t{1} << 17;
@@ -52,17 +63,48 @@ struct Call {
   const Request& request;
   const KernelTable& table;
   const BoundLoss* loss;  // null: y_pred holds the losses
+  const Operands& operands;
+  std::optional<SpecialLosses> special;
   int threads;
   mutable Poller poller;  // for the calling thread alone
+  mutable BadLabels bad_labels;
 
-  Call(const BoundLoss* bound, const Operands& operands, const Request& req)
-      : request(req), table(active_table()), loss(bound), poller(req) {
-    make_plan(bound != nullptr ? &bound->info() : nullptr, operands, req, plan);
+  Call(const BoundLoss* bound, const Operands& arrays, const Request& req)
+      : request(req), table(active_table()), loss(bound), operands(arrays), poller(req) {
+    make_plan(bound, operands, req, plan);
+    if (bound != nullptr && bound->info().axis_kind == AxisKind::kNone) {
+      special.emplace(*bound, operands, table);
+      plan.cols = special->sample_cost();
+    }
     threads = thread_count();
     set_last_num_threads(1);
   }
 
-  bool is_long() const { return plan.cols > kSegmentMin; }
+  // Whether rows are so long that threads share one.
+  bool is_long() const {
+    return plan.cols > kSegmentMin && loss != nullptr &&
+           kernels().losses[loss->info().index].stages[kTerms];
+  }
+  bool has_target(Target target) const { return loss != nullptr && loss->info().target == target; }
+  // Whether the loss decides which of its entries are in the mask.
+  bool makes_mask() const {
+    return has_target(Target::kPairs) ||
+           (has_target(Target::kClassId) && request.ignore_class.has_value());
+  }
+  // Throws Error for labels that were found to be no class ids.
+  void check_labels() const {
+    if (has_target(Target::kClassId)) {
+      const ClassIdTexts ids(plan.cols);
+      const std::string others =
+          request.ignore_class ? ", or ignore_class=" + std::to_string(*request.ignore_class) : "";
+      bad_labels.check("y_true", plan.loss_shape, plan.loss_rank, ids.expected + others,
+                       ids.context);
+    } else if (has_target(Target::kSequence)) {
+      const ClassIdTexts ids(operands.y_pred.shape[2]);
+      bad_labels.check("y_true", operands.y_true.shape, operands.y_true.rank, ids.expected,
+                       ids.context);
+    }
+  }
   const TypeKernels& kernels() const {
     return plan.compute == DType::kFloat32 ? table.f32 : table.f64;
   }
@@ -109,7 +151,8 @@ void for_rows(const Call& call, Body body) {
   const std::int64_t rows = call.plan.rows;
   const std::int64_t cols = std::max<std::int64_t>(call.plan.cols, 1);
   const std::int64_t share = std::max<std::int64_t>(rows / call.threads, 1);
-  const std::int64_t unit = std::min(share, std::max<std::int64_t>(kUnitElements / cols, 1));
+  const std::int64_t least = call.special ? call.special->samples_at_a_time() : 1;
+  const std::int64_t unit = std::min(share, std::max(kUnitElements / cols, least));
   for_units(call, (rows + unit - 1) / unit, unit * cols, [&](std::int64_t begin, std::int64_t end) {
     body(begin * unit, std::min(end * unit, rows));
   });

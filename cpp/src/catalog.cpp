@@ -2,7 +2,6 @@
 #include "simdloss/catalog.hpp"
 
 #include <cmath>
-#include <cstdio>
 #include <cstring>
 #include <new>
 #include <string>
@@ -12,15 +11,29 @@
 #include "losses/all.hpp"
 #include "simdloss/error.hpp"
 #include "simdloss/evaluate.hpp"
+#include "text.hpp"
 
 namespace simdloss {
 namespace {
 
 template <class Loss>
+constexpr bool needs_elements() {
+  if constexpr (Loss::kind == LossKind::kRowwise) return Loss::has_max;
+  return false;
+}
+
+template <class Loss>
 constexpr LossInfo make_info(int index) {
-  return {
-      Loss::name,     Loss::target, Loss::row_finish, Loss::converts_binary_labels, Loss::params,
-      Loss::n_params, index};
+  return {Loss::name,
+          Loss::target,
+          Loss::row_finish,
+          Loss::axis_kind,
+          Loss::has_classes,
+          needs_elements<Loss>(),
+          Loss::converts_binary_labels,
+          Loss::params,
+          Loss::n_params,
+          index};
 }
 
 template <class Loss, class T>
@@ -52,18 +65,6 @@ struct Tables<LossList<Losses...>> {
 
 using Entries = Tables<AllLosses>;
 
-std::string to_text(double x) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.17g", x);
-  double shorter;
-  for (int digits = 1; digits < 17; ++digits) {
-    char attempt[32];
-    std::snprintf(attempt, sizeof attempt, "%.*g", digits, x);
-    if (std::sscanf(attempt, "%lf", &shorter) == 1 && shorter == x) return attempt;
-  }
-  return text;
-}
-
 std::string domain_text(const ParamInfo& param) {
   if (param.is_bool) return "True or False";
   if (std::isinf(param.high)) return (param.low_open ? "> " : ">= ") + to_text(param.low);
@@ -82,7 +83,8 @@ const LossInfo& find(std::string_view name) {
   throw Error(ErrorCode::kValue, "name", "There is no loss named '" + std::string(name) + "'.");
 }
 
-BoundLoss bind_loss(const LossInfo& given, const std::vector<double>& params) {
+BoundLoss bind_loss(const LossInfo& given, const std::vector<double>& params,
+                    std::vector<double> class_weights) {
   // The caller's may be a copy, which need not live as long as the loss.
   const bool is_entry = given.index >= 0 && given.index < AllLosses::size &&
                         given.name != nullptr &&
@@ -106,9 +108,19 @@ BoundLoss bind_loss(const LossInfo& given, const std::vector<double>& params) {
                       to_text(x) + ".");
     }
   }
+  if (!class_weights.empty() && !info.has_classes) {
+    throw Error(ErrorCode::kValue, "class_weight",
+                std::string(info.name) + " has no classes to give weights to.");
+  }
+  for (const double weight : class_weights) {
+    if (weight >= 0 && std::isfinite(weight)) continue;
+    throw Error(ErrorCode::kValue, "class_weight",
+                "class_weight must hold finite numbers >= 0; received " + to_text(weight) + ".");
+  }
   BoundLoss loss;
   loss.info_ = &info;
   loss.params_ = params;
+  loss.class_weights_ = std::move(class_weights);
   return loss;
 }
 

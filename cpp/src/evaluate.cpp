@@ -9,14 +9,14 @@
 #include "call.hpp"
 #include "fingerprint.hpp"
 #include "rows.hpp"
-#include "sample_sum_state.hpp"
+#include "tally.hpp"
 #include "tiles.hpp"
 
 namespace simdloss {
 namespace {
 
 // Long rows whose segment sums are held at a time.
-constexpr std::int64_t kLongRows = 32;
+constexpr std::int64_t kLongRows = 16;
 
 // The weight of rows [begin, begin + n): sample weight times mask as the reduction wants it.
 // Null if every row counts once.
@@ -40,11 +40,39 @@ const double* load_weights(const Plan& plan, const Dims& dims, std::int64_t begi
   return weights;
 }
 
-// Adds entries of `operand`s over `dims` to a sum.
-void add_entries(const Call& call, const Dims& dims, std::int64_t count, bool mask_only,
-                 ExactSum& sum) {
-  SampleSum scratch;
-  begin_samples(scratch, sum);
+// What comes with the rows of a tile, and room for it.
+struct InputTile {
+  RowInputs inputs;
+  double weights[kRowTile];
+  std::int64_t class_ids[kRowTile];
+  bool excluded[kRowTile];  // by the mask that the loss makes; their weight is 0
+
+  void load(const Call& call, std::int64_t begin, std::int64_t n) {
+    inputs = {load_weights(call.plan, call.plan.outer, begin, n, weights), nullptr};
+    if (inputs.weights == nullptr && call.makes_mask()) {
+      std::fill_n(weights, n, 1.0);
+      inputs.weights = weights;
+    }
+    if (!call.has_target(Target::kClassId)) return;
+    read_class_ids(call.plan, begin, n, call.request.ignore_class, inputs.weights, class_ids,
+                   excluded, call.bad_labels);
+    inputs.class_ids = class_ids;
+    for (std::int64_t i = 0; i < n; ++i) {
+      if (excluded[i]) weights[i] = 0;
+    }
+  }
+  // Queries without a loss are not in the mask that the circle loss makes.
+  void exclude_zeros(const Call& call, const void* losses, std::int64_t n) {
+    for (std::int64_t i = 0; i < n; ++i) {
+      excluded[i] = load_loss(losses, call.plan.compute, i) == 0;
+      if (excluded[i]) weights[i] = 0;
+    }
+  }
+};
+
+// The sum of the weights, or of the mask alone, over `dims`.
+ExactSum sum_of_entries(const Call& call, const Dims& dims, std::int64_t count, bool mask_only) {
+  RunningSum sum;
   double values[kRowTile];
   for (std::int64_t i = 0; i < count; i += kRowTile) {
     const std::int64_t n = std::min(kRowTile, count - i);
@@ -53,50 +81,12 @@ void add_entries(const Call& call, const Dims& dims, std::int64_t count, bool ma
     } else {
       load_weights(call.plan, dims, i, n, values);
     }
-    call.table.f64.add_samples(values, nullptr, n, scratch);
+    sum.add(call.table.f64, values, nullptr, n);
     call.poller.add(n);
   }
-  flush_samples(scratch);
+  sum.flush();
+  return sum.value();
 }
-
-// What one thread, or the whole call, has summed.
-class Tally {
- public:
-  ExactSum loss_sum;
-  ExactSum converted_sum;
-  std::uint64_t valid_count = 0;
-  bool binary = true;  // all labels so far
-
-  Tally() {
-    begin_samples(scratch_, loss_sum);
-    begin_samples(converted_scratch_, converted_sum);
-  }
-  Tally(const Tally&) = delete;
-  Tally& operator=(const Tally&) = delete;
-
-  void add(const Call& call, const void* losses, const double* weights, std::int64_t n) {
-    call.kernels().add_samples(losses, weights, n, scratch_);
-    valid_count += static_cast<std::uint64_t>(
-        weights == nullptr ? n : n - std::count(weights, weights + n, 0.0));
-  }
-  void add_converted(const Call& call, const void* losses, const double* weights, std::int64_t n) {
-    call.kernels().add_samples(losses, weights, n, converted_scratch_);
-  }
-  void flush() {
-    flush_samples(scratch_);
-    flush_samples(converted_scratch_);
-  }
-  void merge(const Tally& other) {
-    loss_sum.merge(other.loss_sum);
-    converted_sum.merge(other.converted_sum);
-    valid_count += other.valid_count;
-    binary = binary && other.binary;
-  }
-
- private:
-  SampleSum scratch_;
-  SampleSum converted_scratch_;
-};
 
 // Losses under the labels as they are and, where both are needed, as converted.
 struct Variants {
@@ -111,47 +101,57 @@ struct alignas(64) LossTile {
 void tally_rows(const Call& call, const Variants& variants, std::int64_t begin, std::int64_t end,
                 Tally& tally) {
   LossTile losses;
-  double buffer[kRowTile];
+  InputTile tile;
   for (std::int64_t row = begin; row < end; row += kRowTile) {
     const std::int64_t n = std::min(kRowTile, end - row);
-    const double* const weights = load_weights(call.plan, call.plan.outer, row, n, buffer);
-    variants.plain->compute(row, n, weights, losses.values);
-    tally.add(call, losses.values, weights, n);
+    tile.load(call, row, n);
+    const double* const weights = tile.inputs.weights;
+    variants.plain->compute(row, n, tile.inputs, losses.values);
+    if (call.has_target(Target::kPairs)) tile.exclude_zeros(call, losses.values, n);
+    tally.add(call, losses.values, weights, tile.excluded, row, n);
     if (!variants.converted || !tally.binary) continue;
     tally.binary = variants.plain->labels_are_binary(row, n, 0, call.plan.cols);
     if (!tally.binary) continue;
-    variants.converted->compute(row, n, weights, losses.values);
-    tally.add_converted(call, losses.values, weights, n);
+    variants.converted->compute(row, n, tile.inputs, losses.values);
+    tally.converted->add(call.kernels(), losses.values, weights, n);
   }
 }
 
-// Long rows: their segments are the units of parallel work. Calls consume(losses, weights, row, n)
-// with the losses of rows [row, row + n) and their weights (null if every row counts once).
+// Long rows: their segments are the units of parallel work. Calls consume(losses, tile, row, n) with
+// the losses of rows [row, row + n) and what came with them.
 template <class Consume>
 void for_long_rows(const Call& call, const RowLosses& rows, std::int64_t begin, std::int64_t end,
                    Consume consume) {
   const Segments segments = segments_of(call.plan.cols);
-  std::vector<RowSum> sums(static_cast<std::size_t>(kLongRows * segments.count));
+  std::vector<SegmentSums> sums(static_cast<std::size_t>(kLongRows * segments.count));
   LossTile losses;
-  double buffer[kRowTile];
+  InputTile tile;
+  RowFacts facts[kLongRows];
   for (std::int64_t first = begin; first < end; first += kLongRows) {
     const std::int64_t n = std::min(kLongRows, end - first);
-    const double* const weights = load_weights(call.plan, call.plan.outer, first, n, buffer);
-    for_units(call, n * segments.count, segments.length,
-              [&](std::int64_t unit_begin, std::int64_t unit_end) {
-                for (std::int64_t unit = unit_begin; unit < unit_end; ++unit) {
-                  sums[static_cast<std::size_t>(unit)] =
-                      rows.segment_sum(first + unit / segments.count, unit % segments.count);
-                }
-              });
+    tile.load(call, first, n);
+    for (std::int64_t i = 0; i < n; ++i) facts[i] = rows.facts_of(first, i, tile.inputs);
+    for (const Stage stage : {kMax, kFirst, kTerms}) {
+      if (!rows.has_stage(stage)) continue;
+      for_units(call, n * segments.count, segments.length,
+                [&](std::int64_t unit_begin, std::int64_t unit_end) {
+                  for (std::int64_t unit = unit_begin; unit < unit_end; ++unit) {
+                    const std::int64_t i = unit / segments.count;
+                    sums[static_cast<std::size_t>(unit)] =
+                        rows.segment_sums(stage, first + i, unit % segments.count, facts[i]);
+                  }
+                });
+      for (std::int64_t i = 0; i < n; ++i) {
+        rows.end_stage(stage, sums.data() + i * segments.count, facts[i]);
+      }
+    }
     for (std::int64_t i = 0; i < n; ++i) {
-      const RowSum* const row_sums = sums.data() + i * segments.count;
-      const bool takes_part = weights == nullptr || weights[i] != 0;
-      if (rows.finish_long_row(first + i, row_sums, takes_part, i, losses.values)) {
+      const SegmentSums& row_sums = sums[static_cast<std::size_t>(i * segments.count)];
+      if (rows.finish_long_row(first, i, tile.inputs, row_sums, facts[i], losses.values)) {
         call.poller.add(call.plan.cols);
       }
     }
-    consume(losses.values, weights, first, n);
+    consume(losses.values, tile, first, n);
   }
 }
 
@@ -185,15 +185,15 @@ void tally_long_rows(const Call& call, const Variants& variants, Tally& tally) {
   for (std::int64_t begin = 0; begin < call.plan.rows; begin += kLongRows) {
     const std::int64_t end = std::min(begin + kLongRows, call.plan.rows);
     for_long_rows(call, *variants.plain, begin, end,
-                  [&](const void* losses, const double* weights, std::int64_t, std::int64_t n) {
-                    tally.add(call, losses, weights, n);
+                  [&](const void* losses, const InputTile& tile, std::int64_t row, std::int64_t n) {
+                    tally.add(call, losses, tile.inputs.weights, tile.excluded, row, n);
                   });
     if (!variants.converted || !tally.binary) continue;
     tally.binary = labels_are_binary(call, *variants.plain, begin, end);
     if (!tally.binary) continue;
     for_long_rows(call, *variants.converted, begin, end,
-                  [&](const void* losses, const double* weights, std::int64_t, std::int64_t n) {
-                    tally.add_converted(call, losses, weights, n);
+                  [&](const void* losses, const InputTile& tile, std::int64_t, std::int64_t n) {
+                    tally.converted->add(call.kernels(), losses, tile.inputs.weights, n);
                   });
   }
 }
@@ -206,13 +206,33 @@ bool converts_automatically(const Call& call) {
 Variants make_variants(const Call& call) {
   Variants variants;
   const bool both = converts_automatically(call);
-  variants.plain.emplace(call.plan, call.table, call.loss, call.request.labels == Labels::kBinary);
-  if (both) variants.converted.emplace(call.plan, call.table, call.loss, true);
+  variants.plain.emplace(call, call.request.labels == Labels::kBinary);
+  if (both) variants.converted.emplace(call, true);
   return variants;
 }
 
 // Everything or, for a value alone, what its reduction needs.
 enum class Need { kAll, kValue };
+
+// The mask and the weights as they were given.
+void sum_up_weights(const Call& call, Need need, PartialSums& sums) {
+  const Plan& plan = call.plan;
+  const auto rows = static_cast<double>(plan.rows);
+  sums.mask_count = sums.count;
+  if (!plan.masked) {
+    sums.mask_sum.add(rows);
+  } else {
+    sums.mask_count = static_cast<std::uint64_t>(plan.mask_count);
+    if (need == Need::kAll || plan.reduction == Reduction::kMean) {
+      sums.mask_sum = sum_of_entries(call, plan.mask, plan.mask_count, true);
+    }
+  }
+  if (!plan.weighted && !plan.masked) {
+    sums.weight_sum.add(rows);
+  } else if (need == Need::kAll || plan.reduction == Reduction::kMeanWithSampleWeight) {
+    sums.weight_sum = sum_of_entries(call, plan.weights, plan.n_weights, false);
+  }
+}
 
 PartialSums sum_up(const Call& call, std::uint64_t fingerprint, Need need) {
   const Plan& plan = call.plan;
@@ -223,25 +243,10 @@ PartialSums sum_up(const Call& call, std::uint64_t fingerprint, Need need) {
   sums.converts_labels = converts_automatically(call);
   sums.count = static_cast<std::uint64_t>(plan.rows);
   sums.is_scalar = plan.loss_rank == 0;
-  const bool weighted = plan.weighted || plan.masked;
-  const bool needs_mask = need == Need::kAll || plan.reduction == Reduction::kMean;
-  const bool needs_weights =
-      need == Need::kAll || plan.reduction == Reduction::kMeanWithSampleWeight;
-  if (plan.masked) {
-    sums.mask_count = static_cast<std::uint64_t>(plan.mask_count);
-    if (needs_mask) add_entries(call, plan.mask, plan.mask_count, true, sums.mask_sum);
-  } else {
-    sums.mask_count = sums.count;
-    sums.mask_sum.add(static_cast<double>(plan.rows));
-  }
-  if (!weighted) {
-    sums.weight_sum.add(static_cast<double>(plan.rows));
-  } else if (needs_weights) {
-    add_entries(call, plan.weights, plan.n_weights, false, sums.weight_sum);
-  }
+  if (!call.makes_mask()) sum_up_weights(call, need, sums);
 
   const Variants variants = make_variants(call);
-  Tally total;
+  Tally total(call, sums.converts_labels);
   if (call.is_long()) {
     tally_long_rows(call, variants, total);
   } else if (call.threads == 1 &&
@@ -250,7 +255,7 @@ PartialSums sum_up(const Call& call, std::uint64_t fingerprint, Need need) {
   } else {
     std::mutex mutex;
     for_rows(call, [&](std::int64_t begin, std::int64_t end) {
-      Tally part;
+      Tally part(call, sums.converts_labels);
       tally_rows(call, variants, begin, end, part);
       part.flush();
       const std::lock_guard lock(mutex);
@@ -258,11 +263,17 @@ PartialSums sum_up(const Call& call, std::uint64_t fingerprint, Need need) {
     });
   }
   total.flush();
-  sums.loss_sum = total.loss_sum;
+  call.check_labels();
+  if (total.masks) {
+    sums.mask_count = sums.count;
+    sums.mask_sum = total.masks->mask.value();
+    sums.weight_sum = total.masks->weights.value();
+  }
+  sums.loss_sum = total.losses.value();
   sums.valid_count = total.valid_count;
   if (sums.converts_labels) {
     sums.all_labels_binary = total.binary;
-    if (total.binary) sums.converted_sum = total.converted_sum;
+    if (total.binary) sums.converted_sum = total.converted->value();
   }
   return sums;
 }
@@ -283,25 +294,25 @@ void store_rows(const Call& call, const void* losses, const double* weights, std
 void evaluate_rows(const Call& call, char* out) {
   Labels labels = call.request.labels;
   std::optional<RowLosses> rows;
-  rows.emplace(call.plan, call.table, call.loss, labels == Labels::kBinary);
+  rows.emplace(call, labels == Labels::kBinary);
   if (converts_automatically(call) && labels_are_binary(call, *rows, 0, call.plan.rows)) {
-    rows.emplace(call.plan, call.table, call.loss, true);
+    rows.emplace(call, true);
   }
   if (call.is_long()) {
     for_long_rows(call, *rows, 0, call.plan.rows,
-                  [&](const void* losses, const double* weights, std::int64_t row, std::int64_t n) {
-                    store_rows(call, losses, weights, row, n, out);
+                  [&](const void* losses, const InputTile& tile, std::int64_t row, std::int64_t n) {
+                    store_rows(call, losses, tile.inputs.weights, row, n, out);
                   });
     return;
   }
   for_rows(call, [&](std::int64_t begin, std::int64_t end) {
     LossTile losses;
-    double buffer[kRowTile];
+    InputTile tile;
     for (std::int64_t row = begin; row < end; row += kRowTile) {
       const std::int64_t n = std::min(kRowTile, end - row);
-      const double* const weights = load_weights(call.plan, call.plan.outer, row, n, buffer);
-      rows->compute(row, n, weights, losses.values);
-      store_rows(call, losses.values, weights, row, n, out);
+      tile.load(call, row, n);
+      rows->compute(row, n, tile.inputs, losses.values);
+      store_rows(call, losses.values, tile.inputs.weights, row, n, out);
     }
   });
 }
@@ -311,6 +322,7 @@ void evaluate_call(Call& call, const MutableArrayView& out) {
   char* const data = static_cast<char*>(out.data);
   if (call.request.reduction == Reduction::kNone) {
     evaluate_rows(call, data);
+    call.check_labels();
   } else if (!is_unreduced(call.plan)) {
     PartialSums sums = sum_up(call, 0, Need::kValue);
     sums.result_dtype = out.dtype;
@@ -339,7 +351,7 @@ ResultType result_of(const Plan& plan) {
 
 ResultType result_type(const BoundLoss& loss, const Operands& operands, const Request& request) {
   Plan plan;
-  make_plan(&checked(loss)->info(), operands, request, plan);
+  make_plan(checked(loss), operands, request, plan);
   return result_of(plan);
 }
 

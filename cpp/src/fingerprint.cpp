@@ -31,12 +31,14 @@ std::uint64_t fingerprint_of(const BoundLoss& loss, const Request& request) {
   Fingerprint print;
   print.add(loss.info().name);
   for (const double x : loss.params()) print.add(x);
+  for (const double weight : loss.class_weights()) print.add(weight);
   print.add(std::uint64_t{request.axes.all});
   if (!request.axes.all) {
     for (const std::int64_t axis : request.axes.list) print.add(static_cast<std::uint64_t>(axis));
   }
   print.add(request.epsilon);
   print.add(static_cast<std::uint64_t>(request.labels));
+  if (request.ignore_class) print.add(static_cast<std::uint64_t>(*request.ignore_class));
   return print.value();
 }
 

@@ -127,4 +127,45 @@ inline bool broadcast(const Layout& aux, const Layout& target, std::int64_t* str
   return true;
 }
 
+// Class ids as if they had y_pred's rank: with a dimension of size 1 where that has its classes.
+// They may have come with it, without it, or with one at the end.
+inline Layout expand_class_ids(const Layout& given, const Layout& p, int class_axis) {
+  const auto fits = [&](const Layout& ids) {
+    for (int d = 0; d < p.rank; ++d) {
+      if (ids.size[d] != (d == class_axis ? 1 : p.size[d])) return false;
+    }
+    return true;
+  };
+  if (given.rank == p.rank && fits(given)) return given;
+  if (given.rank == p.rank - 1 ||
+      (given.rank == p.rank && p.rank > 0 && given.size[p.rank - 1] == 1)) {
+    Layout ids;
+    ids.rank = p.rank;
+    for (int d = 0, from = 0; d < p.rank; ++d) {
+      ids.size[d] = d == class_axis ? 1 : given.size[from];
+      ids.stride[d] = d == class_axis ? 0 : given.stride[from];
+      if (d != class_axis) ++from;
+    }
+    if (fits(ids)) return ids;
+  }
+  Layout expected;
+  for (int d = 0; d < p.rank; ++d) {
+    if (d == class_axis) continue;
+    expected.size[expected.rank] = p.size[d];
+    ++expected.rank;
+  }
+  std::string fix = "Fix: pass class ids of shape " + to_text(expected) + ".";
+  if (same_shape(given, p)) {
+    fix =
+        "Fix: if y_true holds one-hot labels or probabilities, use the loss for those "
+        "(categorical_crossentropy); otherwise pass class ids of shape " +
+        to_text(expected) + ".";
+  }
+  throw Error(ErrorCode::kValue, "y_true",
+              "y_true must hold one class id for each row: y_pred's shape without the axis of the "
+              "classes, or with 1 there; received y_true.shape=" +
+                  to_text(given) + " and y_pred.shape=" + to_text(p) + " with " +
+                  std::to_string(p.size[class_axis]) + " classes. " + fix);
+}
+
 }  // namespace simdloss

@@ -33,14 +33,20 @@ namespace {
 }
 
 // Which dimensions are reduced.
-std::array<bool, kMaxRank + 1> reduced_axes(const Axes& axes, int rank, RowFinish finish) {
+std::array<bool, kMaxRank + 1> reduced_axes(const Axes& axes, int rank, const LossInfo& info) {
   std::array<bool, kMaxRank + 1> reduced{};
+  if (info.axis_kind == AxisKind::kOne && (axes.all || axes.list.size() != 1)) {
+    throw Error(ErrorCode::kType, "axis",
+                "axis must be one int, the axis of the classes; received " +
+                    std::string(axes.all ? "None" : "a tuple") + ".");
+  }
   if (axes.all) {
     std::fill_n(reduced.begin(), rank, true);
     return reduced;
   }
   // A sum of a scalar over its last axis is the scalar; a mean is an error. As in Keras.
-  const bool scalar_sum = rank == 0 && finish == RowFinish::kSum;
+  const bool scalar_sum =
+      rank == 0 && info.row_finish != RowFinish::kMean && info.axis_kind == AxisKind::kAny;
   const int limit = scalar_sum ? 1 : rank;
   for (const std::int64_t axis : axes.list) {
     const std::int64_t d = axis < 0 ? axis + limit : axis;
@@ -150,19 +156,53 @@ void choose_types(const LossInfo* info, const Operands& operands, const Request&
   }
 }
 
+// The losses of kSequence and kPairs: a loss for each entry of the first dimension. The rest is up to
+// their evaluators.
+Layout split_batch(const LossInfo& info, const Operands& operands, Plan& plan) {
+  const Layout p = to_layout(operands.y_pred, "y_pred");
+  const bool is_sequence = info.target == Target::kSequence;
+  if (p.rank != (is_sequence ? 3 : 2)) {
+    throw Error(ErrorCode::kValue, "y_pred",
+                std::string("y_pred must have the shape ") +
+                    (is_sequence ? "(batch, time, classes)" : "(batch, dimensions)") +
+                    "; received " + to_text(p) + ".");
+  }
+  Layout loss;
+  loss.rank = 1;
+  loss.size[0] = p.size[0];
+  loss.stride[0] = 0;
+  for (Dims* const dims : {&plan.outer, &plan.inner}) {
+    dims->rank = 1;
+    for (int k = 0; k < kOperands; ++k) dims->stride[k][0] = 0;
+  }
+  plan.outer.size[0] = p.size[0];
+  plan.inner.size[0] = 1;
+  plan.cols = 1;
+  plan.divisor = 1.0;
+  return loss;
+}
+
 // Splits y_true's and y_pred's dimensions into rows and their elements.
 Layout split_rows(const LossInfo* info, const Operands& operands, const Request& request,
                   Plan& plan) {
+  if (info != nullptr && info->axis_kind == AxisKind::kNone) {
+    return split_batch(*info, operands, plan);
+  }
   Layout p = to_layout(operands.y_pred, "y_pred");
   Layout t = p;
-  if (info != nullptr) {
-    t = to_layout(operands.y_true, "y_true");
+  const bool has_class_ids = info != nullptr && info->target == Target::kClassId;
+  if (info != nullptr) t = to_layout(operands.y_true, "y_true");
+  if (info != nullptr && !has_class_ids) {
     adjust_ranks(t, p);
     if (!same_shape(t, p)) throw_shape_mismatch(t, p);
   }
   element_count(p, "y_pred");
   std::array<bool, kMaxRank + 1> reduced{};
-  if (info != nullptr) reduced = reduced_axes(request.axes, p.rank, info->row_finish);
+  if (info != nullptr) reduced = reduced_axes(request.axes, p.rank, *info);
+  if (has_class_ids) {
+    const auto* const first = std::find(reduced.begin(), reduced.end(), true);
+    t = expand_class_ids(t, p, static_cast<int>(first - reduced.begin()));
+  }
 
   Layout loss;
   plan.inner.rank = plan.outer.rank = 0;
@@ -181,10 +221,24 @@ Layout split_rows(const LossInfo* info, const Operands& operands, const Request&
       ++loss.rank;
     }
   }
+  if (info != nullptr && info->needs_elements && plan.cols == 0) {
+    throw Error(ErrorCode::kValue, "y_pred",
+                "y_pred must have at least one element along axis; received y_pred.shape=" +
+                    to_text(p) + ".");
+  }
   canonicalize(plan.inner);
   const bool averages = info != nullptr && info->row_finish == RowFinish::kMean;
   plan.divisor = averages ? static_cast<double>(plan.cols) : 1.0;
   return loss;
+}
+
+void check_class_weights(const BoundLoss& loss, const Plan& plan) {
+  const std::size_t given = loss.class_weights().size();
+  if (given == 0 || given == static_cast<std::size_t>(plan.cols)) return;
+  throw Error(ErrorCode::kValue, "class_weight",
+              "class_weight, or alpha by class, must have one number for each of the " +
+                  std::to_string(plan.cols) + " classes of y_pred; received " +
+                  std::to_string(given) + ".");
 }
 
 // One weight or mask entry per sample, whatever the rank of the loss.
@@ -319,8 +373,10 @@ void place_weights(const Operands& operands, Layout& loss, Plan& plan) {
 
 }  // namespace
 
-void make_plan(const LossInfo* info, const Operands& operands, const Request& request, Plan& plan) {
+void make_plan(const BoundLoss* loss, const Operands& operands, const Request& request,
+               Plan& plan) {
   check_request(request);
+  const LossInfo* const info = loss != nullptr ? &loss->info() : nullptr;
   plan.info = info;
   plan.empty = request.empty;
   choose_types(info, operands, request, plan);
@@ -330,11 +386,12 @@ void make_plan(const LossInfo* info, const Operands& operands, const Request& re
   plan.dtype[kPred] = operands.y_pred.dtype;
   plan.data[kOut] = nullptr;
   plan.dtype[kOut] = plan.result;
-  Layout loss = split_rows(info, operands, request, plan);
-  plan.rows = element_count(loss, "y_pred");
-  place_weights(operands, loss, plan);
-  plan.loss_rank = loss.rank;
-  std::copy_n(loss.size, loss.rank, plan.loss_shape);
+  Layout samples = split_rows(info, operands, request, plan);
+  if (loss != nullptr) check_class_weights(*loss, plan);
+  plan.rows = element_count(samples, "y_pred");
+  place_weights(operands, samples, plan);
+  plan.loss_rank = samples.rank;
+  std::copy_n(samples.size, samples.rank, plan.loss_shape);
   plan.reduction = request.reduction;
   if (request.reduction != Reduction::kNone) canonicalize(plan.outer);
 }

@@ -85,7 +85,7 @@ struct Plan {
 };
 
 // Throws Error.
-void make_plan(const LossInfo* info, const Operands& operands, const Request& request, Plan& plan);
+void make_plan(const BoundLoss* loss, const Operands& operands, const Request& request, Plan& plan);
 
 // Whether the result is the loss of each sample: without a reduction and, as in Keras, for the
 // empty batch of a loss of rank 1 unless the caller says what the mean over nothing is.

@@ -13,6 +13,8 @@
 
 #include <cstdint>
 
+#include "kernels/abi.hpp"
+#include "losses/loss.hpp"
 #include "wide.hpp"
 
 namespace simdloss {
@@ -37,5 +39,30 @@ class WideSum {
 // double, whatever came out; `args` points to the loss's Args<double>.
 void rescue_elements(int loss, const double* t, const double* p, const double* plain,
                      std::int64_t n, const void* args, WideSum& sum);
+
+// [Row losses], on Wide numbers alone: all parts of a row, stage by stage.
+bool is_pointwise(int loss);
+
+class RowRescue {
+ public:
+  // `args` points to the loss's Args<double>.
+  RowRescue(int loss, const void* args) : loss_(loss), args_(args) {}
+
+  void set_label(double label, double label_weight) {
+    row_.label = Wide(label);
+    row_.label_weight = Wide(label_weight);
+  }
+  // t means nothing for class ids; null class weights are all 1.
+  void add(Stage stage, const double* t, const double* p, const double* class_weights,
+           std::int64_t n);
+  void end_stage(Stage stage);
+  double finish() const;
+
+ private:
+  int loss_;
+  const void* args_;
+  Row<Wide> row_{Wide(-kInfinity), Wide(0.0), Wide(0.0), Wide(1.0), Wide(0.0), Wide(0.0)};
+  WideSum sums_[kMaxSums];
+};
 
 }  // namespace simdloss

@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
+#include "call.hpp"
 #include "rescue.hpp"
 #include "tiles.hpp"
 #include "two_sum.hpp"
@@ -48,6 +50,11 @@ bool has_nan(const double* x, std::int64_t n) {
 
 }  // namespace
 
+double load_loss(const void* losses, DType compute, std::int64_t index) {
+  return compute == DType::kFloat32 ? double{static_cast<const float*>(losses)[index]}
+                                    : static_cast<const double*>(losses)[index];
+}
+
 Segments segments_of(std::int64_t cols) {
   if (cols <= kSegmentMin) return {1, cols};
   const std::int64_t wanted = std::min(kMaxSegments, (cols + kSegmentMin - 1) / kSegmentMin);
@@ -63,20 +70,40 @@ struct RowLosses::Slice {
   RowSlice p;
 };
 
-RowLosses::RowLosses(const Plan& plan, const KernelTable& table, const BoundLoss* loss,
-                     bool binary_labels)
-    : plan_(plan),
-      kernels_(plan.compute == DType::kFloat32 ? table.f32 : table.f64),
-      wide_kernels_(table.isa == Isa::kBaseline ? scalar_kernels().f64 : table.f64),
-      loss_(loss != nullptr ? &kernels_.losses[loss->info().index] : nullptr),
-      item_size_(static_cast<std::int64_t>(item_size(plan.compute))),
-      direct_true_(is_direct(plan, kTrue, plan.compute)),
-      direct_pred_(is_direct(plan, kPred, plan.compute)) {
+// What class ids choose, for the rows of a tile: predictions (in the computation type) and weights.
+struct RowLosses::Picks {
+  alignas(64) unsigned char predictions[kRowTile * sizeof(double)];
+  double weights[kRowTile];
+};
+
+RowLosses::RowLosses(const Call& call, bool binary_labels)
+    : call_(call),
+      plan_(call.plan),
+      kernels_(call.kernels()),
+      wide_kernels_(call.table.isa == Isa::kBaseline ? scalar_kernels().f64 : call.table.f64),
+      loss_(call.loss != nullptr ? &kernels_.losses[call.loss->info().index] : nullptr),
+      has_class_ids_(call.has_target(Target::kClassId)),
+      item_size_(static_cast<std::int64_t>(item_size(plan_.compute))),
+      direct_true_(has_class_ids_ || is_direct(plan_, kTrue, plan_.compute)),
+      direct_pred_(is_direct(plan_, kPred, plan_.compute)),
+      wide_class_weights_(nullptr) {
+  const BoundLoss* const loss = call.loss;
   if (loss == nullptr) return;
-  const Settings settings{loss->params().data(), plan.epsilon, plan.one_minus_epsilon,
-                          binary_labels};
-  args_ = derive_args(loss->info().index, settings, plan.compute);
+  const Settings settings{loss->params().data(), plan_.epsilon, plan_.one_minus_epsilon,
+                          binary_labels, static_cast<double>(plan_.cols)};
+  args_ = derive_args(loss->info().index, settings, plan_.compute);
   wide_args_ = derive_args(loss->info().index, settings, DType::kFloat64);
+  const std::vector<double>& weights = loss->class_weights();
+  if (weights.empty()) return;
+  wide_class_weights_ = weights.data();
+  class_weights_.resize(weights.size() * static_cast<std::size_t>(item_size_));
+  for (std::size_t i = 0; i < weights.size(); ++i) {
+    store_loss(weights[i], plan_.compute, static_cast<std::int64_t>(i), class_weights_.data());
+  }
+}
+
+const void* RowLosses::class_weights_from(std::int64_t col) const {
+  return class_weights_.empty() ? nullptr : class_weights_.data() + col * item_size_;
 }
 
 RowLosses::Slice RowLosses::row_slice(std::int64_t row) const {
@@ -88,32 +115,58 @@ RowLosses::Slice RowLosses::row_slice(std::int64_t row) const {
   return slice;
 }
 
-void RowLosses::compute(std::int64_t begin, std::int64_t n, const double* weights,
+void RowLosses::compute(std::int64_t begin, std::int64_t n, const RowInputs& inputs,
                         void* losses) const {
-  if (plan_.cols == 0) {
+  if (call_.special) {
+    double results[kRowTile];
+    // The mask that the loss makes goes by its values, whatever the weights.
+    const double* const weights = call_.makes_mask() ? nullptr : inputs.weights;
+    call_.special->compute(begin, n, weights, results, call_.bad_labels);
+    for (std::int64_t i = 0; i < n; ++i) store_loss(results[i], plan_.compute, i, losses);
+    return;
+  }
+  const bool has_none = has_class_ids_ || (loss_ != nullptr && is_pointwise(plan_.info->index));
+  if (plan_.cols == 0 && has_none) {
     for (std::int64_t i = 0; i < n; ++i) {
       store_loss(0.0 / plan_.divisor, plan_.compute, i, losses);
     }
     return;
   }
   char* const out = static_cast<char*>(losses);
+  Picks picks;
   for_each_run(plan_.outer, begin, n,
                [&](std::int64_t position, std::int64_t run, const std::int64_t* offsets) {
                  const Slice slice{
                      {plan_.data[kTrue] + offsets[kTrue], plan_.outer.inner_stride(kTrue), run},
                      {plan_.data[kPred] + offsets[kPred], plan_.outer.inner_stride(kPred), run}};
-                 compute_slice(slice, out + position * item_size_);
+                 if (has_class_ids_) pick(slice, inputs.class_ids + position, picks);
+                 compute_slice(slice, picks, out + position * item_size_);
                });
-  if (loss_ != nullptr) rescue(begin, n, weights, losses);
+  if (loss_ != nullptr && plan_.cols > 0) rescue(begin, n, inputs, losses);
 }
 
-void RowLosses::compute_slice(const Slice& slice, void* losses) const {
+void RowLosses::pick(const Slice& slice, const std::int64_t* class_ids, Picks& picks) const {
+  const auto load = kernels_.load[static_cast<std::size_t>(plan_.dtype[kPred])];
+  const std::int64_t stride = plan_.inner.inner_stride(kPred);
+  for (std::int64_t i = 0; i < slice.p.n_rows; ++i) {
+    load(slice.p.data + i * slice.p.stride + class_ids[i] * stride, 1,
+         picks.predictions + i * item_size_);
+    picks.weights[i] = wide_class_weights_ == nullptr ? 1.0 : wide_class_weights_[class_ids[i]];
+  }
+}
+
+void RowLosses::compute_slice(const Slice& slice, const Picks& picks, void* losses) const {
   if (loss_ == nullptr) {
     load_tile(plan_, kPred, kernels_, plan_.compute, slice.p, 0, 1, losses);
     return;
   }
-  RowBlock rows{slice.t.data,   slice.p.data,   slice.t.stride,
-                slice.p.stride, slice.t.n_rows, plan_.cols};
+  RowBlock rows{slice.t.data,   slice.p.data, slice.t.stride,       slice.p.stride,
+                slice.t.n_rows, plan_.cols,   class_weights_from(0)};
+  if (has_class_ids_) {
+    rows.t = picks.predictions;
+    rows.t_stride = item_size_;
+    rows.label_weights = picks.weights;
+  }
   // A column that steps evenly is read as a row by load_tile(), which row_losses() cannot.
   const bool scattered = plan_.cols == 1 && slice.t.n_rows > 1;
   const bool t_in_place = direct_true_ && !(scattered && rows.t_stride != item_size_);
@@ -124,13 +177,9 @@ void RowLosses::compute_slice(const Slice& slice, void* losses) const {
     for (std::int64_t row = 0; row < slice.t.n_rows; ++row) {
       const Slice one{{slice.t.data + row * slice.t.stride, 0, 1},
                       {slice.p.data + row * slice.p.stride, 0, 1}};
-      const Segments segments = segments_of(plan_.cols);
-      RowSum sum = sum_of_range(one, 0, std::min(segments.length, plan_.cols));
-      for (std::int64_t s = 1; s < segments.count; ++s) {
-        sum = merged(sum, sum_of_range(one, s * segments.length,
-                                       std::min((s + 1) * segments.length, plan_.cols)));
-      }
-      store_loss((sum.hi + sum.lo) / plan_.divisor + 0.0, plan_.compute, row, losses);
+      RowFacts facts{};
+      if (has_class_ids_) facts = picked_facts(picks, row);
+      store_loss(loss_in_parts(one, facts), plan_.compute, row, losses);
     }
     return;
   }
@@ -140,7 +189,8 @@ void RowLosses::compute_slice(const Slice& slice, void* losses) const {
   }
   Tile t_tile;
   Tile p_tile;
-  const std::int64_t step = capacity / plan_.cols;
+  const RowBlock all = rows;
+  const std::int64_t step = capacity / std::max<std::int64_t>(plan_.cols, 1);
   for (std::int64_t row = 0; row < slice.t.n_rows; row += step) {
     rows.n_rows = std::min(step, slice.t.n_rows - row);
     const auto place = [&](Operand operand, const RowSlice& source, bool stays, Tile& tile,
@@ -154,96 +204,171 @@ void RowLosses::compute_slice(const Slice& slice, void* losses) const {
       data = tile.bytes;
       stride = plan_.cols * item_size_;
     };
-    place(kTrue, slice.t, t_in_place, t_tile, rows.t, rows.t_stride);
+    if (has_class_ids_) {
+      rows.t = static_cast<const char*>(all.t) + row * item_size_;
+      rows.label_weights = all.label_weights + row;
+    } else {
+      place(kTrue, slice.t, t_in_place, t_tile, rows.t, rows.t_stride);
+    }
     place(kPred, slice.p, p_in_place, p_tile, rows.p, rows.p_stride);
     loss_->row_losses(rows, plan_.divisor, args_.bytes,
                       static_cast<char*>(losses) + row * item_size_);
   }
 }
 
-RowSum RowLosses::sum_of_range(const Slice& row, std::int64_t begin, std::int64_t end) const {
-  LaneSums lanes = {};
-  if (direct_true_ && direct_pred_) {
-    loss_->accumulate(row.t.data + begin * item_size_, row.p.data + begin * item_size_, end - begin,
-                      args_.bytes, lanes);
-    return kernels_.finish(lanes);
+double RowLosses::loss_in_parts(const Slice& row, RowFacts facts) const {
+  const Segments segments = segments_of(plan_.cols);
+  SegmentSums sums[kMaxSegments] = {};
+  for (const Stage stage : {kMax, kFirst, kTerms}) {
+    if (!has_stage(stage)) continue;
+    for (std::int64_t s = 0; s < segments.count; ++s) {
+      sums[s] = sums_of_range(stage, row, s * segments.length,
+                              std::min((s + 1) * segments.length, plan_.cols), facts);
+    }
+    end_stage(stage, sums, facts);
   }
+  return loss_->finish(sums[0].sums, facts, plan_.divisor, args_.bytes);
+}
+
+SegmentSums RowLosses::sums_of_range(Stage stage, const Slice& row, std::int64_t begin,
+                                     std::int64_t end, const RowFacts& facts) const {
+  RowState state = {};
+  state.max = -std::numeric_limits<double>::infinity();
   Tile t_tile;
   Tile p_tile;
-  const std::int64_t step = kTileBytes / item_size_;  // whole pairs of steps
+  const bool direct = direct_true_ && direct_pred_;
+  const std::int64_t step = direct ? end - begin : kTileBytes / item_size_;  // whole pairs of steps
   for (std::int64_t col = begin; col < end; col += step) {
     const std::int64_t n = std::min(step, end - col);
-    const auto place = [&](Operand operand, const RowSlice& source, bool direct,
+    const auto place = [&](Operand operand, const RowSlice& source, bool stays,
                            Tile& tile) -> const void* {
-      if (direct) return source.data + col * item_size_;
+      if (stays) return source.data + col * item_size_;
       load_tile(plan_, operand, kernels_, plan_.compute, source, col, n, tile.bytes);
       return tile.bytes;
     };
-    const void* const t = place(kTrue, row.t, direct_true_, t_tile);
+    const void* const t = has_class_ids_ ? nullptr : place(kTrue, row.t, direct_true_, t_tile);
     const void* const p = place(kPred, row.p, direct_pred_, p_tile);
-    loss_->accumulate(t, p, n, args_.bytes, lanes);
+    loss_->accumulate(stage, {t, p, class_weights_from(col), n}, facts, args_.bytes, state);
   }
-  return kernels_.finish(lanes);
+  SegmentSums sums{state.max, state.ties, {}};
+  for (int k = 0; k < kMaxLaneSums; ++k) sums.sums[k] = loss_->collect(state.sums[k]);
+  return sums;
 }
 
-RowSum RowLosses::segment_sum(std::int64_t row, std::int64_t segment) const {
+RowFacts RowLosses::facts_of(std::int64_t begin, std::int64_t index,
+                             const RowInputs& inputs) const {
+  if (!has_class_ids_) return {};
+  Picks picks = {};
+  pick(row_slice(begin + index), inputs.class_ids + index, picks);
+  return picked_facts(picks, 0);
+}
+
+RowFacts RowLosses::picked_facts(const Picks& picks, std::int64_t index) const {
+  RowFacts facts{};
+  facts.label = load_loss(picks.predictions, plan_.compute, index);
+  facts.label_weight = picks.weights[index];
+  return facts;
+}
+
+SegmentSums RowLosses::segment_sums(Stage stage, std::int64_t row, std::int64_t segment,
+                                    const RowFacts& facts) const {
   const std::int64_t length = segments_of(plan_.cols).length;
-  return sum_of_range(row_slice(row), segment * length,
-                      std::min((segment + 1) * length, plan_.cols));
+  return sums_of_range(stage, row_slice(row), segment * length,
+                       std::min((segment + 1) * length, plan_.cols), facts);
 }
 
-bool RowLosses::finish_long_row(std::int64_t row, const RowSum* sums, bool takes_part,
-                                std::int64_t index, void* losses) const {
-  RowSum sum = sums[0];
-  for (std::int64_t s = 1; s < segments_of(plan_.cols).count; ++s) sum = merged(sum, sums[s]);
-  double loss = (sum.hi + sum.lo) / plan_.divisor + 0.0;
+void RowLosses::end_stage(Stage stage, SegmentSums* segments, RowFacts& facts) const {
+  SegmentSums& all = segments[0];
+  for (std::int64_t s = 1; s < segments_of(plan_.cols).count; ++s) {
+    all.max = std::max(all.max, segments[s].max);
+    all.ties += segments[s].ties;
+    for (int k = 0; k < kMaxLaneSums; ++k) {
+      all.sums[k] = merged(all.sums[k], segments[s].sums[k]);
+    }
+  }
+  if (stage == kMax) {
+    facts.max = all.max;
+    return;
+  }
+  const bool counts = stage == kFirst || !has_stage(kFirst);
+  if (counts) facts.ties = all.ties;
+  if (stage == kFirst) loss_->prepare(all.sums, args_.bytes, facts);
+}
+
+bool RowLosses::finish_long_row(std::int64_t begin, std::int64_t index, const RowInputs& inputs,
+                                const SegmentSums& sums, const RowFacts& facts,
+                                void* losses) const {
+  double loss = loss_->finish(sums.sums, facts, plan_.divisor, args_.bytes);
   store_loss(loss, plan_.compute, index, losses);
   // Through the computation type, because it may overflow where double does not.
-  const bool finite = plan_.compute == DType::kFloat32
-                          ? std::isfinite(static_cast<float*>(losses)[index])
-                          : std::isfinite(loss);
-  if (finite || !takes_part) return false;
-  if (rescue_row(row, loss)) store_loss(loss, plan_.compute, index, losses);
+  const bool takes_part = inputs.weights == nullptr || inputs.weights[index] != 0;
+  if (std::isfinite(load_loss(losses, plan_.compute, index)) || !takes_part) return false;
+  const std::int64_t* const id = has_class_ids_ ? inputs.class_ids + index : nullptr;
+  if (rescue_row(begin + index, id, loss)) store_loss(loss, plan_.compute, index, losses);
   return true;
 }
 
-void RowLosses::rescue(std::int64_t begin, std::int64_t n, const double* weights,
+void RowLosses::rescue(std::int64_t begin, std::int64_t n, const RowInputs& inputs,
                        void* losses) const {
-  const bool is_float = plan_.compute == DType::kFloat32;
-  const auto* const floats = static_cast<const float*>(losses);
-  const auto* const doubles = static_cast<const double*>(losses);
   if (kernels_.all_finite(losses, n)) return;
   for (std::int64_t i = 0; i < n; ++i) {
-    if (std::isfinite(is_float ? double{floats[i]} : doubles[i])) continue;
-    if (weights != nullptr && weights[i] == 0) continue;
+    if (std::isfinite(load_loss(losses, plan_.compute, i))) continue;
+    if (inputs.weights != nullptr && inputs.weights[i] == 0) continue;
+    const std::int64_t* const id = has_class_ids_ ? inputs.class_ids + i : nullptr;
     double loss;
-    if (rescue_row(begin + i, loss)) store_loss(loss, plan_.compute, i, losses);
+    if (rescue_row(begin + i, id, loss)) store_loss(loss, plan_.compute, i, losses);
   }
 }
 
 // False if the row has a NaN. That is looked for in all of the row before anything is computed.
-bool RowLosses::rescue_row(std::int64_t row, double& loss) const {
+bool RowLosses::rescue_row(std::int64_t row, const std::int64_t* class_id, double& loss) const {
   const Slice slice = row_slice(row);
   double t[kScanTile];
   double p[kScanTile];
   double plain[kScanTile];
   const auto load = [&](std::int64_t col) {
     const std::int64_t n = std::min(kScanTile, plan_.cols - col);
-    load_tile(plan_, kTrue, wide_kernels_, DType::kFloat64, slice.t, col, n, t);
+    if (!has_class_ids_) {
+      load_tile(plan_, kTrue, wide_kernels_, DType::kFloat64, slice.t, col, n, t);
+    }
     load_tile(plan_, kPred, wide_kernels_, DType::kFloat64, slice.p, col, n, p);
     return n;
   };
   for (std::int64_t col = 0; col < plan_.cols; col += kScanTile) {
     const std::int64_t n = load(col);
-    if (has_nan(t, n) || has_nan(p, n)) return false;
+    if ((!has_class_ids_ && has_nan(t, n)) || has_nan(p, n)) return false;
+  }
+  const auto for_elements = [&](auto use) {
+    for (std::int64_t col = 0; col < plan_.cols; col += kScanTile) {
+      const std::int64_t n = plan_.cols > kScanTile ? load(col) : plan_.cols;
+      use(col, n);
+    }
+  };
+  const int index = plan_.info->index;
+  if (!is_pointwise(index)) {
+    RowRescue rescue(index, wide_args_.bytes);
+    if (class_id != nullptr) {
+      double label;
+      load_tile(plan_, kPred, wide_kernels_, DType::kFloat64, slice.p, *class_id, 1, &label);
+      rescue.set_label(label, wide_class_weights_ == nullptr ? 1 : wide_class_weights_[*class_id]);
+    }
+    for (const Stage stage : {kMax, kFirst, kTerms}) {
+      if (!has_stage(stage)) continue;
+      for_elements([&](std::int64_t col, std::int64_t n) {
+        rescue.add(stage, t, p,
+                   wide_class_weights_ == nullptr ? nullptr : wide_class_weights_ + col, n);
+      });
+      rescue.end_stage(stage);
+    }
+    loss = rescue.finish() + 0.0;
+    return true;
   }
   WideSum sum;
-  for (std::int64_t col = 0; col < plan_.cols; col += kScanTile) {
-    const std::int64_t n = plan_.cols > kScanTile ? load(col) : plan_.cols;
+  for_elements([&](std::int64_t, std::int64_t n) {
     const RowBlock elements{t, p, sizeof(double), sizeof(double), n, 1};
-    wide_kernels_.losses[plan_.info->index].row_losses(elements, 1.0, wide_args_.bytes, plain);
-    rescue_elements(plan_.info->index, t, p, plain, n, wide_args_.bytes, sum);
-  }
+    wide_kernels_.losses[index].row_losses(elements, 1.0, wide_args_.bytes, plain);
+    rescue_elements(index, t, p, plain, n, wide_args_.bytes, sum);
+  });
   loss = (sum.value() / Wide(plan_.divisor)).value() + 0.0;
   return true;
 }

@@ -127,6 +127,11 @@ void load_tile(const Plan& plan, Operand operand, const TypeKernels& kernels, DT
   }
 }
 
+void load_doubles(const TypeKernels& f64_kernels, DType dtype, const char* from,
+                  std::int64_t stride, std::int64_t n, double* to) {
+  copy_rectangle(f64_kernels, dtype, {from, 1, n, 0, stride, n}, to);
+}
+
 void load_entries(const Plan& plan, Operand operand, const Dims& dims, std::int64_t begin,
                   std::int64_t n, double* to) {
   const auto copy = StridedCopies<double>::table[static_cast<std::size_t>(plan.dtype[operand])];

@@ -25,6 +25,10 @@ bool is_direct(const Plan& plan, Operand operand, DType compute);
 void load_tile(const Plan& plan, Operand operand, const TypeKernels& kernels, DType compute,
                const RowSlice& slice, std::int64_t col_begin, std::int64_t n_cols, void* to);
 
+// n elements of type `dtype`, `stride` bytes apart, as doubles.
+void load_doubles(const TypeKernels& f64_kernels, DType dtype, const char* from,
+                  std::int64_t stride, std::int64_t n, double* to);
+
 // Entries [begin, begin + n) of a weight or mask over `dims`, as doubles.
 void load_entries(const Plan& plan, Operand operand, const Dims& dims, std::int64_t begin,
                   std::int64_t n, double* to);

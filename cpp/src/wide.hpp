@@ -27,6 +27,7 @@ class Wide {
     const std::int64_t e = exponent_ > limit ? limit : exponent_ < -limit ? -limit : exponent_;
     return std::ldexp(significand_, static_cast<int>(e));
   }
+  static Wide scaled(double x, std::int64_t exponent) { return normalized(x, exponent); }
   double significand() const { return significand_; }
   std::int64_t exponent() const { return exponent_; }
   bool is_finite() const { return std::isfinite(significand_); }
@@ -124,6 +125,12 @@ inline Wide log1p(Wide x) {
   if (x.fits_double()) return in_double([](auto v) { return log1p(v); }, x);
   return x.exponent() > 0 ? log(x) : x;
 }
+inline Wide sqrt(Wide x) {
+  if (!x.is_finite() || x.significand() < 0) return Wide(std::sqrt(x.significand()));
+  const std::int64_t half = x.exponent() >> 1;  // rounds down
+  const double odd = static_cast<double>(x.exponent() - 2 * half);
+  return Wide::scaled(std::sqrt(x.significand() * (1 + odd)), half);
+}
 inline Wide log_regular(Wide x) { return log(x); }
 inline Wide log1p_regular(Wide x) { return log1p(x); }
 inline LogPair<Wide> log_regular_pair(Wide x) {
@@ -147,6 +154,18 @@ inline Wide log1p_unit(Wide x) {
 inline Wide exp_nonpositive_or_zero(Wide x) {
   return in_double([](auto v) { return exp_nonpositive_or_zero(v); }, x);
 }
+inline Wide exp_nonpositive(Wide x) {
+  return in_double([](auto v) { return exp_nonpositive(v); }, x);
+}
+inline Wide expm1(Wide x) {
+  if (x.is_finite() && x.exponent() < -200) return x;
+  return in_double([](auto v) { return expm1(v); }, x);
+}
+template <class T>
+Wide inverse_power_of_two(Wide) {
+  return Wide(1.0);  // a sum of any size is in range
+}
+inline bool is_ordinary_square(Wide) { return true; }
 inline Wide log_cosh(Wide x, Wide e) {
   using V = Vec<double, isa::Scalar>;
   if (x.fits_double()) return Wide(log_cosh(V(x.value()), V(e.value())).reg);

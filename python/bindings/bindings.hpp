@@ -8,8 +8,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "simdloss/evaluate.hpp"
 
@@ -29,12 +31,22 @@ std::string shape_text(const std::int64_t* shape, std::size_t rank);
 
 /// Readers of options. Throw Error that says what is allowed and what was received.
 double parse_number(py::handle value, const std::string& argument);
-Axes parse_axes(py::handle axis);
-Labels parse_labels(py::handle labels);
+Axes parse_axes(py::handle axis, const LossInfo& info);
 Reduction parse_reduction(py::handle reduction);
 Empty parse_empty(py::handle empty);
 DType parse_floating(std::string_view name, const char* argument);
-BoundLoss parse_loss(std::string_view name, py::handle params);
+
+/// Options that few losses have, from a dict or None.
+struct Extras {
+  Labels labels = Labels::kAuto;
+  std::optional<std::int64_t> ignore_class;
+  std::vector<double> class_weights;
+  // Arrays of the caller's, as exact ndarrays; null if absent.
+  py::object ref_labels;
+  py::object ref_embeddings;
+};
+Extras parse_extras(py::handle extras);
+BoundLoss parse_loss(std::string_view name, py::handle params, Extras& extras);
 
 /// Sets the Python error that stands for `error`.
 void set_python_error(const Error& error);

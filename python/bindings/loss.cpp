@@ -6,15 +6,16 @@
 // in the core.
 
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <cstddef>
 #include <exception>
 #include <new>
-#include <stdexcept>
 #include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
+#include "arrays.hpp"
 #include "bindings.hpp"
 #include "numpy_view.hpp"
 
@@ -32,75 +33,6 @@ std::uint64_t fingerprint_of(std::string_view identity) {
   }
   return hash | 1;  // 0 is the fingerprint of no loss
 }
-
-// --- Arrays -------------------------------------------------------------------------------------
-
-// The arrays of a call. Owns what had to be converted; borrows the rest from the caller. Absent
-// weights and masks are None. A null y_true is not looked at: y_pred holds per-sample losses. The
-// dtype of a class decides what Python's numbers are.
-class Arrays {
- public:
-  Arrays(PyObject* y_true, PyObject* y_pred, PyObject* sample_weight, PyObject* mask,
-         std::optional<DType> class_dtype = {}) {
-    if (y_true == nullptr) {
-      y_true = Py_None;
-    } else {
-      require(y_true, "y_true");
-    }
-    require(y_pred, "y_pred");
-    const Given given{y_true, y_pred, sample_weight, mask};
-    if (read(given)) return;
-    const py::object dtype =
-        class_dtype ? py::object(py::str(dtype_name(*class_dtype))) : py::object(py::none());
-    converted_ = py::module_::import("simdloss._array")
-                     .attr("operands")(py::handle(y_true), py::handle(y_pred),
-                                       py::handle(sample_weight), py::handle(mask), dtype);
-    Given arrays;
-    for (std::size_t i = 0; i < arrays.size(); ++i) {
-      arrays[i] = PyTuple_GetItem(converted_.ptr(), static_cast<Py_ssize_t>(i));
-      if (arrays[i] == nullptr) throw py::error_already_set();
-    }
-    if (!read(arrays)) throw std::logic_error("simdloss._array.operands gave an unreadable array");
-  }
-
-  Arrays(const Arrays&) = delete;
-  Arrays& operator=(const Arrays&) = delete;
-
-  Operands operands() const {
-    return {views_[0], views_[1], present_[2] ? &views_[2] : nullptr,
-            present_[3] ? &views_[3] : nullptr};
-  }
-
-  const ArrayView& y_pred() const { return views_[1]; }
-
-  bool may_overlap_with(const ArrayView& out) const {
-    for (std::size_t i = 0; i < views_.size(); ++i) {
-      if (present_[i] && may_overlap(views_[i], out)) return true;
-    }
-    return false;
-  }
-
- private:
-  using Given = std::array<PyObject*, 4>;
-
-  static void require(PyObject* array, const char* argument) {
-    if (array == Py_None) {
-      throw Error(ErrorCode::kType, argument, std::string(argument) + " is None, not an array");
-    }
-  }
-
-  bool read(const Given& given) {
-    for (std::size_t i = 0; i < given.size(); ++i) {
-      present_[i] = given[i] != Py_None;
-      if (present_[i] && !read_view(given[i], views_[i])) return false;
-    }
-    return true;
-  }
-
-  std::array<ArrayView, 4> views_;
-  std::array<bool, 4> present_{};
-  py::object converted_;
-};
 
 // --- Running ------------------------------------------------------------------------------------
 
@@ -121,8 +53,9 @@ bool signal_raised(void* context) {
 }
 
 template <class Kernel>
-auto run(const Arrays& arrays, Request& request, Kernel&& kernel) {
-  if (element_count(arrays.y_pred()) < kLargeCall) return kernel();
+auto run(const BoundLoss* loss, const Arrays& arrays, Request& request, Kernel&& kernel) {
+  const bool is_special = loss != nullptr && loss->info().axis_kind == AxisKind::kNone;
+  if (!is_special && element_count(arrays.y_pred()) < kLargeCall) return kernel();
   Clock::time_point last_look = Clock::now();
   request.interrupted = &signal_raised;
   request.interrupted_context = &last_look;
@@ -147,6 +80,34 @@ struct Subject {
     }
   }
 };
+
+// The rank of y_pred after the adjustment of a missing last axis of length 1.
+std::int64_t adjusted_rank(const LossInfo& info, const Operands& operands) {
+  if (info.target == Target::kClassId) return operands.y_pred.rank;
+  const auto [low, high] = std::minmax(operands.y_true.rank, operands.y_pred.rank);
+  return low == 1 ? high : low;
+}
+
+// Warns, as Keras does, of labels over one class only. The axis has been checked.
+void warn_of_one_class(const LossInfo& info, const Operands& operands, const Axes& axes) {
+  if (!info.has_classes || info.target != Target::kLabel) return;
+  const ArrayView& p = operands.y_pred;
+  const std::int64_t rank = adjusted_rank(info, operands);
+  const std::int64_t axis = axes.list[0] < 0 ? axes.list[0] + rank : axes.list[0];
+  if (axis < p.rank && p.shape[axis] != 1) return;
+  std::vector<std::int64_t> shape(p.shape, p.shape + std::min<std::int64_t>(p.rank, rank));
+  shape.resize(static_cast<std::size_t>(rank), 1);
+  const std::string_view entry = info.name;
+  const std::string function(entry.substr(0, entry.find("_from_logits")));
+  const std::string message =
+      "In loss " + function +
+      ", expected y_pred.shape to be (batch_size, num_classes) with num_classes > 1. Received: "
+      "y_pred.shape=" +
+      shape_text(shape.data(), shape.size()) +
+      ". Consider using 'binary_crossentropy' if you only have 2 classes.";
+  // The caller of a function or of Loss.__call__.
+  if (PyErr_WarnEx(PyExc_SyntaxWarning, message.c_str(), 2) < 0) throw py::error_already_set();
+}
 
 void read_settings(Request& request) {
   request.epsilon = epsilon();
@@ -186,9 +147,10 @@ PyArrayObject* checked_out(py::handle out, const ResultType& type) {
 py::object compute(Subject subject, const Arrays& arrays, Request& request, py::handle out) {
   const Operands operands = arrays.operands();
   const ResultType type = subject.type(operands, request);
+  if (subject.loss != nullptr) warn_of_one_class(subject.loss->info(), operands, request.axes);
   const auto shape = static_cast<int>(type.shape.size());
   const auto fill = [&](const MutableArrayView& view) {
-    run(arrays, request, [&] { subject.compute(operands, request, view); });
+    run(subject.loss, arrays, request, [&] { subject.compute(operands, request, view); });
   };
   if (out.is_none() && type.shape.empty()) {
     double scalar = 0;  // of any floating type
@@ -237,11 +199,14 @@ PyObject* guarded(Body&& body) noexcept {
 PyObject* evaluate_once(PyObject*, PyObject* const* args, Py_ssize_t n_args) {
   return guarded([&]() -> py::object {
     if (n_args != 7) throw py::type_error("evaluate() takes 7 arguments");
-    const BoundLoss loss = parse_loss(py::cast<std::string_view>(args[0]), args[1]);
-    const Arrays arrays(args[4], args[5], Py_None, Py_None);
+    Extras extras = parse_extras(args[3]);
+    const BoundLoss loss = parse_loss(py::cast<std::string_view>(args[0]), args[1], extras);
+    Arrays arrays(args[4], args[5], Py_None, Py_None);
+    arrays.set_references(extras.ref_labels, extras.ref_embeddings);
     Request request;
-    request.axes = parse_axes(args[2]);
-    request.labels = parse_labels(args[3]);
+    request.axes = parse_axes(args[2], loss.info());
+    request.labels = extras.labels;
+    request.ignore_class = extras.ignore_class;
     request.reduction = Reduction::kNone;
     request.default_dtype = floatx();
     read_settings(request);
@@ -261,12 +226,9 @@ PyObject* evaluate_once(PyObject*, PyObject* const* args, Py_ssize_t n_args) {
   throw Error(ErrorCode::kValue, argument, message);
 }
 
-// Whether a row reaches across the batch axis. The rank is that after the adjustment of a missing
-// last axis of length 1.
-bool reduces_batch(const Operands& operands, const Axes& axes) {
-  const std::int64_t low = std::min(operands.y_true.rank, operands.y_pred.rank);
-  const std::int64_t high = std::max(operands.y_true.rank, operands.y_pred.rank);
-  const std::int64_t rank = low == 1 ? high : low;
+// Whether a row reaches across the batch axis.
+bool reduces_batch(const LossInfo& info, const Operands& operands, const Axes& axes) {
+  const std::int64_t rank = adjusted_rank(info, operands);
   const auto is_batch = [&](std::int64_t axis) { return axis == 0 || axis == -rank; };
   return axes.all || std::any_of(axes.list.begin(), axes.list.end(), is_batch);
 }
@@ -278,7 +240,12 @@ void check_mergeable(const Subject& subject, const Operands& operands, Request r
                    "reduction is None, and losses of samples have no partial sums; use 'sum', "
                    "'sum_over_batch_size' or 'mean_with_sample_weight'");
   }
-  if (subject.loss != nullptr && reduces_batch(operands, request.axes)) {
+  if (subject.loss != nullptr && subject.loss->info().target == Target::kPairs) {
+    refuse_partial("y_pred", std::string("the ") + subject.loss->info().name +
+                                 " loss compares all samples with each other, so parts do not add "
+                                 "up; call the loss on the whole batch");
+  }
+  if (subject.loss != nullptr && reduces_batch(subject.loss->info(), operands, request.axes)) {
     const ArrayView& y_true = operands.y_true;
     const std::string shape = shape_text(y_true.shape, static_cast<std::size_t>(y_true.rank));
     refuse_partial("axis", y_true.rank == 1
@@ -354,7 +321,7 @@ PyObject* loss_partial(PyObject* self, PyObject* const* args, Py_ssize_t n_args)
     read_settings(request);
     const Operands operands = arrays.operands();
     check_mergeable(subject_of(loss), operands, request);
-    return py::cast(run(arrays, request, [&] {
+    return py::cast(run(subject_of(loss).loss, arrays, request, [&] {
       return loss.loss ? partial_sums(*loss.loss, operands, request)
                        : partial_sums(operands, request, loss.fingerprint);
     }));
@@ -364,26 +331,28 @@ PyObject* loss_partial(PyObject* self, PyObject* const* args, Py_ssize_t n_args)
 PyObject* loss_new(PyTypeObject* type, PyObject* args, PyObject* keywords) {
   return guarded([&]() -> py::object {
     static const char* names[] = {"name",      "params", "axis",     "dtype",
-                                  "reduction", "labels", "identity", nullptr};
+                                  "reduction", "extras", "identity", nullptr};
     const char *name = nullptr, *dtype = nullptr, *identity = "";
-    PyObject *params = nullptr, *axis = nullptr, *reduction = nullptr, *labels = nullptr;
+    PyObject *params = nullptr, *axis = nullptr, *reduction = nullptr, *extras = Py_None;
     if (PyArg_ParseTupleAndKeywords(args, keywords, "zOOzO|Os:Loss", const_cast<char**>(names),
-                                    &name, &params, &axis, &dtype, &reduction, &labels,
+                                    &name, &params, &axis, &dtype, &reduction, &extras,
                                     &identity) == 0) {
       throw py::error_already_set();
     }
     std::optional<BoundLoss> loss;
     Request request;
     if (name != nullptr) {
-      loss = parse_loss(name, params);
-      request.axes = parse_axes(axis);
+      Extras options = parse_extras(extras);
+      loss = parse_loss(name, params, options);
+      request.axes = parse_axes(axis, loss->info());
+      request.labels = options.labels;
+      request.ignore_class = options.ignore_class;
     }
     if (dtype != nullptr) {
       request.dtype = parse_floating(dtype, "dtype");
       result_descr(*request.dtype);  // ImportError for bfloat16 without ml_dtypes
     }
     request.default_dtype = floatx();
-    if (labels != nullptr) request.labels = parse_labels(labels);
     request.reduction = parse_reduction(reduction);
     PyObject* self = type->tp_alloc(type, 0);
     if (self == nullptr) throw py::error_already_set();
@@ -405,7 +374,7 @@ void loss_dealloc(PyObject* self) {
 }
 
 constexpr const char* kLossDoc =
-    "Loss(name, params, axis, dtype, reduction, labels='auto', identity='')\n--\n\n"
+    "Loss(name, params, axis, dtype, reduction, extras=None, identity='')\n--\n\n"
     "A loss of the catalogue with everything that its calls share. Immutable. Without a name it\n"
     "reduces per-sample losses, given as y_pred; `identity` then tells their kind in PartialSums.\n"
     "Called as (y_true, y_pred, sample_weight=None, mask=None, out=None, empty='zero').";
@@ -439,7 +408,7 @@ void add_loss(py::module_& m) {
   static PyMethodDef functions[] = {
       {"evaluate", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(&evaluate_once)),
        METH_FASTCALL,
-       "evaluate(name, params, axis, labels, y_true, y_pred, out, /)\n--\n\n"
+       "evaluate(name, params, axis, extras, y_true, y_pred, out, /)\n--\n\n"
        "Per-sample losses by the entry `name` of the catalogue."},
       {nullptr, nullptr, 0, nullptr}};
   if (PyModule_AddFunctions(m.ptr(), functions) < 0) throw py::error_already_set();

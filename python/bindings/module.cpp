@@ -13,6 +13,11 @@
 namespace simdloss::python {
 namespace {
 
+const char* target_name(Target target) {
+  static constexpr const char* names[] = {"real", "label", "class_id", "sequence", "pairs"};
+  return names[static_cast<int>(target)];
+}
+
 py::list catalog_as_dicts() {
   py::list losses;
   for (const LossInfo& info : catalog()) {
@@ -31,8 +36,15 @@ py::list catalog_as_dicts() {
     py::dict loss;
     loss["name"] = info.name;
     loss["params"] = params;
-    loss["target"] = info.target == Target::kReal ? "real" : "label";
-    loss["row_finish"] = info.row_finish == RowFinish::kMean ? "mean" : "sum";
+    loss["target"] = target_name(info.target);
+    loss["row_finish"] = info.row_finish == RowFinish::kMean  ? "mean"
+                         : info.row_finish == RowFinish::kSum ? "sum"
+                                                              : "whole";
+    loss["axis_kind"] = info.axis_kind == AxisKind::kAny   ? "any"
+                        : info.axis_kind == AxisKind::kOne ? "one"
+                                                           : "none";
+    loss["has_classes"] = info.has_classes;
+    loss["needs_elements"] = info.needs_elements;
     loss["converts_binary_labels"] = info.converts_binary_labels;
     losses.append(loss);
   }

@@ -42,10 +42,27 @@ std::int64_t parse_axis(py::handle axis) {
   return value;
 }
 
+std::int64_t parse_class_id(py::handle id) {
+  if (PyBool_Check(id.ptr()) || PyIndex_Check(id.ptr()) == 0) {
+    throw Error(ErrorCode::kType, "ignore_class",
+                "ignore_class must be an int or None; received " + described(id));
+  }
+  const Py_ssize_t value = PyNumber_AsSsize_t(id.ptr(), PyExc_OverflowError);
+  if (value != -1 || PyErr_Occurred() == nullptr) return value;
+  PyErr_Clear();
+  throw Error(ErrorCode::kValue, "ignore_class",
+              "ignore_class must lie within 64 bits; received " + described(id));
+}
+
 }  // namespace
 
-Axes parse_axes(py::handle axis) {
+Axes parse_axes(py::handle axis, const LossInfo& info) {
   Axes axes;
+  const bool is_one_int = PyIndex_Check(axis.ptr()) != 0;
+  if (info.axis_kind == AxisKind::kOne && !is_one_int) {
+    throw Error(ErrorCode::kType, "axis",
+                "axis must be one int, the axis of the classes; received " + described(axis));
+  }
   if (axis.is_none()) {
     axes.all = true;
   } else if (PyTuple_Check(axis.ptr()) || PyList_Check(axis.ptr())) {
@@ -80,12 +97,6 @@ double parse_number(py::handle value, const std::string& argument) {
               argument + " must be a number; received " + described(value));
 }
 
-Labels parse_labels(py::handle labels) {
-  return parse_name<Labels>(
-      labels, "labels", "'auto', 'binary' or 'signed'",
-      {{"auto", Labels::kAuto}, {"binary", Labels::kBinary}, {"signed", Labels::kSigned}});
-}
-
 Reduction parse_reduction(py::handle reduction) {
   if (reduction.is_none()) return Reduction::kNone;
   const std::pair<const char*, Reduction> allowed[] = {
@@ -105,7 +116,36 @@ Reduction parse_reduction(py::handle reduction) {
                   py::repr(reduction).cast<std::string>());
 }
 
-BoundLoss parse_loss(std::string_view name, py::handle params) {
+Extras parse_extras(py::handle given) {
+  Extras extras;
+  if (given.is_none()) return extras;
+  const auto dict = py::cast<py::dict>(given);
+  if (dict.contains("labels")) {
+    extras.labels = parse_name<Labels>(
+        dict["labels"], "labels", "'auto', 'binary' or 'signed'",
+        {{"auto", Labels::kAuto}, {"binary", Labels::kBinary}, {"signed", Labels::kSigned}});
+  }
+  const auto has = [&](const char* key) { return dict.contains(key) && !dict[key].is_none(); };
+  if (has("ignore_class")) extras.ignore_class = parse_class_id(dict["ignore_class"]);
+  if (has("class_weight")) {  // a contiguous float64 vector, as simdloss._array makes it
+    const py::object weights = dict["class_weight"];
+    ArrayView view;
+    if (!read_view(weights.ptr(), view) || view.rank != 1 || view.dtype != DType::kFloat64) {
+      throw Error(ErrorCode::kType, "class_weight", "class_weight must be a vector of float64");
+    }
+    const auto* const first = static_cast<const double*>(view.data);
+    extras.class_weights.assign(first, first + view.shape[0]);
+    if (extras.class_weights.empty()) {
+      throw Error(ErrorCode::kValue, "class_weight",
+                  "class_weight must have one number for each class; received none.");
+    }
+  }
+  if (dict.contains("ref_labels")) extras.ref_labels = dict["ref_labels"];
+  if (dict.contains("ref_embeddings")) extras.ref_embeddings = dict["ref_embeddings"];
+  return extras;
+}
+
+BoundLoss parse_loss(std::string_view name, py::handle params, Extras& extras) {
   const LossInfo& info = find(name);
   if (!PyTuple_Check(params.ptr()) || PyTuple_GET_SIZE(params.ptr()) != info.n_params) {
     throw Error(ErrorCode::kType, "params",
@@ -123,7 +163,7 @@ BoundLoss parse_loss(std::string_view name, py::handle params) {
     }
     values[i] = parse_number(value, param.name);
   }
-  return simdloss::bind_loss(info, values);
+  return simdloss::bind_loss(info, values, std::move(extras.class_weights));
 }
 
 Empty parse_empty(py::handle empty) {

@@ -156,6 +156,11 @@ def to_ndarray(
         array = _from_ndarray(value, argument)
     elif isinstance(value, (bool, int, float, list, tuple)):
         array = _from_python(value, argument, python_float, wide_ints)
+    elif isinstance(value, dict):
+        raise TypeError(
+            f"{argument} is a dict, or holds one, where an array belongs; structures of arrays are "
+            f"for a LossFunctionWrapper and for subclasses of Loss that define call"
+        )
     elif hasattr(value, "to_numpy") and hasattr(value, "isna"):
         array = _from_pandas(value, argument)
     elif hasattr(value, "toarray") and hasattr(value, "nnz"):
@@ -165,20 +170,30 @@ def to_ndarray(
     return _readable(array, argument)
 
 
-def to_dtype(value: Any, name: str, argument: str) -> Any:
-    """The arrays in `value` converted to the dtype `name`; dicts, and lists or tuples of arrays,
-    keep their structure."""
-    if isinstance(value, dict):
-        return {key: to_dtype(item, name, f"{argument}[{key!r}]") for key, item in value.items()}
-    if isinstance(value, (list, tuple)) and any(
-        isinstance(item, dict) or hasattr(item, "shape") for item in value
-    ):
-        items = [to_dtype(item, name, f"{argument}[{i}]") for i, item in enumerate(value)]
-        return type(value)(*items) if hasattr(value, "_fields") else type(value)(items)
+def to_dtype(value: Any, name: str, argument: str) -> NDArray:
+    """`value` as an ndarray of the dtype `name`."""
     array = to_ndarray(value, argument, class_float(name))
     if array.dtype == _TAGGED_BFLOAT16:
         array = (array.view(np.uint16).astype(np.uint32) << 16).view(np.float32)
     return array.astype(numpy_dtype(name), copy=False)
+
+
+def class_weights(value: Any, argument: str = "class_weight") -> NDArray:
+    """Weights of classes as the extension module takes them: a contiguous vector of float64."""
+    if isinstance(value, dict):
+        raise TypeError(
+            f"{argument} is a dict; pass a vector with the weight of each class, in their order"
+        )
+    array = to_dtype(value, "float64", argument)
+    if array.ndim != 1 or len(array) == 0:
+        raise ValueError(
+            f"{argument} must be a vector with one number for each class; received an array of "
+            f"shape {array.shape}"
+        )
+    outside = array[~((array >= 0) & (array < np.inf))]
+    if len(outside):
+        raise ValueError(f"{argument} must hold finite numbers >= 0; received {outside[0]}")
+    return np.require(array, requirements=["C", "A"])
 
 
 def _check_indexes(given: dict[str, Any]) -> None:
@@ -197,6 +212,8 @@ def _elements_advice(argument: str, kept: str) -> str:
     """How to leave out elements, for the arrays of which there may be any."""
     if argument == "mask":
         return "pass mask.filled(False) or mask.fillna(False)"
+    if argument in ("class_weight", "alpha"):
+        return "give those classes the weight 0, for example with .filled(0) or .fillna(0)"
     if argument == "sample_weight":
         return "give those samples the weight 0, for example with .filled(0) or .fillna(0)"
     return (

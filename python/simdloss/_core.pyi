@@ -16,8 +16,11 @@ class _Param(TypedDict):
 class _Entry(TypedDict):
     name: str
     params: list[_Param]
-    target: Literal["real", "label"]
-    row_finish: Literal["mean", "sum"]
+    target: Literal["real", "label", "class_id", "sequence", "pairs"]
+    row_finish: Literal["mean", "sum", "whole"]
+    axis_kind: Literal["any", "one", "none"]
+    has_classes: bool
+    needs_elements: bool
     converts_binary_labels: bool
 
 __version__: str
@@ -27,7 +30,7 @@ def evaluate(
     name: str,
     params: tuple[Any, ...],
     axis: Any,
-    labels: str,
+    extras: dict[str, Any] | None,
     y_true: Any,
     y_pred: Any,
     out: Any,
@@ -43,7 +46,7 @@ class Loss:
         axis: Any,
         dtype: str | None,
         reduction: str | None,
-        labels: str = "auto",
+        extras: dict[str, Any] | None = None,
         identity: str = "",
     ) -> Self: ...
     def __call__(

@@ -26,9 +26,27 @@ y_pred: probabilities in [0, 1], or logits; the shape of `y_true`.""",
     "signed": """\
 y_true: labels, -1 or 1, or 0 or 1 (see `labels`), shape `[..., n]`.
 y_pred: real numbers, positive for the label 1; the shape of `y_true`.""",
+    "class_labels": """\
+y_true: the probability of each class, one-hot labels as a rule, shape `[..., C]`.""",
+    "class_ids": """\
+y_true: class ids, whole numbers from 0 to C - 1 of any dtype; the shape of `y_pred`
+    without the axis of the classes, or with 1 there.""",
+    "class_terms": """\
+p = `y_pred` divided by its sum and clipped to [epsilon, 1 - epsilon], or the softmax of
+logits without clipping, and w = `class_weight`, or 1.""",
+    "class_scores": """\
+y_pred: probabilities in [0, 1], which are divided by their sum, or logits; the classes
+    are one axis, shape `[..., C]`.""",
+    "memberships": """\
+y_true: labels, 0 or 1 or between, of any shape.
+y_pred: probabilities in [0, 1], the shape of `y_true`.""",
     "axis": """\
 axis: the axis, or tuple of axes, that a row consists of. `()` gives the elementwise
     loss, None takes all axes for one row.""",
+    "class_axis": """\
+axis: the axis of the classes, one int.""",
+    "one_class": """\
+SyntaxWarning: for a single class, as Keras does.""",
     "out": """\
 out: a floating array of the result's shape to write the result to.""",
     "labels": """\
@@ -40,6 +58,23 @@ from_logits: whether `y_pred` holds logits; if not, probabilities, which are cli
     `[epsilon, 1 - epsilon]`.""",
     "label_smoothing": """\
 label_smoothing: how far labels are moved towards 1/2, in [0, 1].""",
+    "class_smoothing": """\
+label_smoothing: s in [0, 1]: what part of each label is spread evenly over the classes.""",
+    "class_weight": """\
+class_weight: a vector with a number >= 0 for each class, by which its terms are
+    multiplied. Means are divided by the same number as without it.""",
+    "ignore_class": """\
+ignore_class: an int, of a class or not: rows with this id are skipped. Their loss is 0,
+    whatever they hold, and in a loss class means leave them out.""",
+    "class_focal": """\
+alpha: the weight of all classes, >= 0, or a vector with that of each.
+gamma: how strongly well-predicted classes are played down, >= 0.""",
+    "generalized": """\
+q: from 1, which gives the absolute error 1 - p, towards 0, which gives the crossentropy
+    -ln p; > 0, in the class in (0, 1).""",
+    "tversky": """\
+alpha: the weight of false positives, >= 0.
+beta: the weight of false negatives, >= 0.""",
     "focal": """\
 apply_class_balancing: whether terms are weighted by alpha (label 1) and 1 - alpha
     (label 0).
@@ -60,27 +95,34 @@ dtype: of the result: "float16", "bfloat16", "float32", "float64", or an object 
 {dtype}""",
 }
 
+_RETURNS = """\
+Returns:
+    The loss of each row, in the shape of `y_pred` without `axis`: a floating ndarray (a
+    NumPy scalar if no axis is left) of the dtype of `y_pred`, or `floatx()` if that is
+    integer or bool."""
+
+_INSTANCE = """\
+Returns:
+    An instance; call it with `(y_true, y_pred, sample_weight=None)`, see `Loss.__call__`.
+
+    {inputs}"""
+
 _RAISES = """\
 Raises:
     ValueError: for shapes that do not fit and for parameters outside their domain.
     TypeError: for arguments that are not of the kind that is asked for."""
 
+_RAISES_OF_IDS = f"""{_RAISES}
+    ValueError: for ids that are no classes. The error names the first one, its position,
+        the number of classes, and how many such ids there are. The ids of rows that are
+        skipped (weight 0, outside the mask) are not looked at."""
+
 # Whole sections.
 _SECTIONS = {
-    "returns": f"""\
-Returns:
-    The loss of each row, in the shape of `y_pred` without `axis`: a floating ndarray (a
-    NumPy scalar if no axis is left) of the dtype of `y_pred`, or `floatx()` if that is
-    integer or bool.
-
-{_RAISES}""",
-    "instance": f"""\
-Returns:
-    An instance; call it with `(y_true, y_pred, sample_weight=None)`, see `Loss.__call__`.
-
-    {{inputs}}
-
-{_RAISES}""",
+    "returns": f"{_RETURNS}\n\n{_RAISES}",
+    "returns_of_ids": f"{_RETURNS}\n\n{_RAISES_OF_IDS}",
+    "instance": f"{_INSTANCE}\n\n{_RAISES}",
+    "instance_of_ids": f"{_INSTANCE}\n\n{_RAISES_OF_IDS}",
     # What most functions of real numbers, and most classes, have to say.
     "real_function": """\
 Args:

@@ -14,7 +14,8 @@ import numpy as np
 from simdloss import _core
 from simdloss._array import class_float, dtype_name, to_dtype, to_ndarray
 from simdloss._doc import document_class, documented
-from simdloss._registry import PARAMETERS, entry_name
+from simdloss._registry import EXTRAS, PARAMETERS, entry_name
+from simdloss._structure import adjust_ranks, map_leaves
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -89,7 +90,8 @@ class Loss:
         self._dtype = dtype_name(dtype)
         self._dtype_given = bool(dtype)
         self.name = name or _unique_name(type(self))
-        self.reduction = reduction
+        # "auto" is what tf.keras calls it, in configs too.
+        self.reduction = "sum_over_batch_size" if reduction == "auto" else reduction
         self._reducer()  # checks the options
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -103,7 +105,25 @@ class Loss:
         return self._dtype
 
     def call(self, y_true: ArrayLike, y_pred: ArrayLike) -> ArrayLike:
-        """The loss of each sample, for arrays of this loss's dtype: what subclasses write."""
+        """The loss of each sample, for arrays of this loss's dtype: what subclasses write.
+
+        `y_true` and `y_pred` may be structures of arrays: dicts, named tuples, and lists and tuples
+        with arrays in them, nested as deep as need be. `call` receives the structures that the
+        loss was called with, each leaf as an array of this loss's dtype. Lists of numbers are
+        arrays.
+
+        A `numpy.ma.MaskedArray` as the result also says which of its entries count: masked ones
+        do not, just as if the mask of the call were false there. They leave the denominator of
+        means, and what they hold does not matter.
+
+        Example:
+            >>> import numpy as np, simdloss
+            >>> class IgnoreMissing(simdloss.Loss):
+            ...     def call(self, y_true, y_pred):
+            ...         return np.ma.masked_invalid(abs(y_true["a"] - y_pred["a"]))
+            >>> float(IgnoreMissing()({"a": [1.0, np.nan, 5.0]}, {"a": [2.0, 2.0, 2.0]}))
+            2.0
+        """
         raise NotImplementedError(f"{type(self).__name__} must define call(y_true, y_pred)")
 
     def __call__(
@@ -151,7 +171,8 @@ class Loss:
         """
         kernel = self._kernel or self._bind()
         if not self._computed_by_core:
-            y_true, y_pred = None, self._losses(y_true, y_pred)
+            y_pred, mask = self._losses(y_true, y_pred, mask)
+            y_true = None
         return kernel(y_true, y_pred, sample_weight, mask, out, empty)
 
     def partial(
@@ -180,7 +201,8 @@ class Loss:
         kernel = self._kernel or self._bind()
         if not self._computed_by_core:
             kernel = self._reducer(self._identity())
-            y_true, y_pred = None, self._losses(y_true, y_pred)
+            y_pred, mask = self._losses(y_true, y_pred, mask)
+            y_true = None
         return kernel.partial(y_true, y_pred, sample_weight, mask)
 
     def get_config(self) -> dict[str, Any]:
@@ -202,15 +224,25 @@ class Loss:
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_kernel": None}
 
-    def _losses(self, y_true: ArrayLike, y_pred: ArrayLike) -> ArrayLike:
-        """What call() returns for arrays of this loss's dtype."""
+    def _losses(
+        self, y_true: ArrayLike, y_pred: ArrayLike, mask: ArrayLike | None
+    ) -> tuple[ArrayLike, ArrayLike | None]:
+        """What call() returns for arrays of this loss's dtype, and the mask for it."""
+
+        def converted(leaf: Any, path: str) -> Any:
+            return to_dtype(leaf, self._dtype, path)
+
         losses = self.call(
-            to_dtype(y_true, self._dtype, "y_true"), to_dtype(y_pred, self._dtype, "y_pred")
+            map_leaves(converted, y_true, "y_true"), map_leaves(converted, y_pred, "y_pred")
         )
         source = f"the value returned by {type(self).__name__}.call"
         if losses is None:
             raise TypeError(f"{source} is None, not an array with the loss of each sample")
-        return to_ndarray(losses, source, class_float(self._dtype))
+        if isinstance(losses, np.ma.MaskedArray):
+            valid = ~np.ma.getmaskarray(losses)
+            mask = valid if mask is None else _mask_where(valid, to_ndarray(mask, "mask"))
+            losses = np.ma.getdata(losses)
+        return to_ndarray(losses, source, class_float(self._dtype)), mask
 
     def _bind(self) -> _core.Loss:
         """Makes the native callable of the attributes as they are now, and keeps it."""
@@ -222,22 +254,41 @@ class Loss:
     def _native(self) -> _core.Loss:
         return self._reducer()
 
+    def _identifying_options(self) -> dict[str, Any]:
+        """What tells this loss from others of its class."""
+        return self.get_config()
+
     def _identity(self) -> str:
-        """The class and its config without the name: states of equal ones merge."""
+        """The class and its options without the name: states of equal ones merge."""
         cls = type(self)
-        config = sorted((key, value) for key, value in self.get_config().items() if key != "name")
-        return f"{cls.__module__}.{cls.__qualname__}{config!r}"
+        options = self._identifying_options()
+        sorted_options = sorted((key, value) for key, value in options.items() if key != "name")
+        return f"{cls.__module__}.{cls.__qualname__}{sorted_options!r}"
 
     def _reducer(self, identity: str = "") -> _core.Loss:
         """The native callable that weights and reduces per-sample losses."""
-        return _core.Loss(None, (), None, self._dtype, self.reduction, "auto", identity)
+        return _core.Loss(None, (), None, self._dtype, self.reduction, None, identity)
+
+
+def _mask_where(valid: Any, mask: Any) -> Any:
+    """The mask that was given, false where the loss is not valid."""
+    if mask.ndim == 1 < valid.ndim and len(mask) == len(valid):  # one entry per sample
+        mask = mask.reshape(-1, *[1] * (valid.ndim - 1))
+    valid, mask = adjust_ranks(valid, mask)
+    try:
+        return np.where(valid, mask, False)
+    except ValueError:
+        raise ValueError(
+            f"mask of shape {mask.shape} does not broadcast to the loss of shape {valid.shape}. "
+            f"Fix: pass a scalar, one value per sample, or an array that does."
+        ) from None
 
 
 def _plain(value: Any) -> Any:
-    """Numbers of NumPy as those of Python, also in tuples and lists."""
+    """Numbers of NumPy as those of Python, also in tuples and lists; arrays as lists."""
     if isinstance(value, (tuple, list)):
         return type(value)(map(_plain, value))
-    return value.item() if isinstance(value, np.generic) else value
+    return value.tolist() if isinstance(value, (np.generic, np.ndarray)) else value
 
 
 class CatalogLoss(Loss):
@@ -285,15 +336,20 @@ class CatalogLoss(Loss):
     def _native(self) -> _core.Loss:
         return self._evaluator(self.reduction) if self._computed_by_core else self._reducer()
 
+    def _core_arguments(self) -> dict[str, Any]:
+        """The constructor arguments as the core takes them."""
+        return {argument: getattr(self, argument) for argument in self._arguments}
+
     def _evaluator(self, reduction: str | None) -> _core.Loss:
         """The native callable that computes, weights and reduces."""
-        arguments = {argument: getattr(self, argument) for argument in self._arguments}
+        arguments = self._core_arguments()
+        extras = {key: arguments[key] for key in EXTRAS if key in arguments}
         name = entry_name(self.fn.__name__, arguments.get("from_logits", False))
         return _core.Loss(
             name,
             tuple(arguments[parameter] for parameter in PARAMETERS[name]),
-            arguments["axis"],
+            arguments.get("axis", -1),
             self._dtype,
             reduction,
-            arguments.get("labels", "auto"),
+            extras,
         )

@@ -16,6 +16,9 @@ PARAMETERS = {
     for entry in _core.catalog()
 }
 
+# Options beside the parameters that the core takes, where a loss has them.
+EXTRAS = ("labels", "ignore_class", "class_weight")
+
 
 def entry_name(function_name: str, from_logits: object = False) -> str:
     """The catalogue's name of a loss: logits make another formula, so another entry."""

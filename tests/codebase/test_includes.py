@@ -27,7 +27,10 @@ ALLOWED = {
 }
 # Formulas and drivers are compiled for each instruction set, so only the objects of these may see
 # them. The rest of the core sees the ABI, and of the losses what is not a formula.
-ONLY_FOR_ISA_OBJECTS = {"kernels/table.hpp", "kernels/pointwise.hpp", "kernels/sample_sum.hpp"}
+ONLY_FOR_ISA_OBJECTS = {
+    f"kernels/{name}.hpp"
+    for name in ("alignments", "pairs", "pointwise", "sample_sum", "scaled", "special", "table")
+}
 INTRINSICS = re.compile(r"(immintrin|x86intrin|emmintrin|arm_neon|arm_sve)\.h")
 
 

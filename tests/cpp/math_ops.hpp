@@ -19,7 +19,7 @@ struct UnaryFunction {
 
 template <class T>
 struct MathFunctions {
-  static constexpr int kCount = 13;
+  static constexpr int kCount = 14;
   UnaryFunction<T> unary[kCount];
   // (x + x_rest)^y and (x + x_rest)^k.
   void (*pow)(const T* x, const T* x_rest, T y, std::int64_t n, T* out);
@@ -56,6 +56,7 @@ struct MathFunctionsMaker {
   static MathFunctions<T> make() {
     return {{unary("exp_nonpositive", [](V x) { return exp_nonpositive(x); }),
              unary("exp", [](V x) { return exp(x); }),
+             unary("expm1", [](V x) { return expm1(x); }),
              unary("log_regular", [](V x) { return log_regular(x); }),
              unary("log", [](V x) { return log(x); }),
              unary("log1p_regular", [](V x) { return log1p_regular(x); }),

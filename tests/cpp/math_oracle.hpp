@@ -37,6 +37,7 @@ struct Oracle {
   // 0 below the smallest normal number of T.
   static W flush(W x) { return x < W(Limits::min()) ? W(0) : x; }
   static W exp(W x) { return flush(std::exp(x)); }
+  static W expm1(W x) { return std::expm1(x); }
   static W log(W x) { return std::log(x); }
   static W log1p(W x) { return std::log1p(x); }
   static W softplus_tail(W x) { return std::isnan(x) ? W(0) : std::log1p(exp(-std::fabs(x))); }
@@ -77,6 +78,7 @@ const Expectation<T>* expectations() {
   static const Expectation<T> rows[] = {
       {"exp_nonpositive", O::exp, O::nonpositive, 0.92, 1.25},
       {"exp", O::exp, O::anything, 0.72, 0.75},
+      {"expm1", O::expm1, O::anything, 1.3, 1.3},
       {"log_regular", O::log, O::log_regular, 0.98, 1.05},
       {"log", O::log, O::anything, 0.98, 1.05},
       {"log1p_regular", O::log1p, O::log1p_regular, 0.98, 1.05},

@@ -76,9 +76,11 @@ Reference reference_sum(LossList<Losses...>, int index, const std::vector<double
   int i = 0;
   const auto add = [&]<class Loss>() {
     if (i++ != index) return;
-    const auto& typed = *static_cast<const typename Loss::template Args<double>*>(args);
-    for (std::size_t k = 0; k < t.size(); ++k) {
-      sum.add(element_loss<Loss>(Wide(t[k]), Wide(p[k]), typed));
+    if constexpr (Loss::kind == LossKind::kPointwise) {
+      const auto& typed = *static_cast<const typename Loss::template Args<double>*>(args);
+      for (std::size_t k = 0; k < t.size(); ++k) {
+        sum.add(element_loss<Loss>(Wide(t[k]), Wide(p[k]), typed));
+      }
     }
   };
   (add.template operator()<Losses>(), ...);
@@ -196,11 +198,12 @@ TEST_CASE("what is computed again in double has the bits of Wide numbers") {
   force_isa("");
   for (const LossInfo& info : catalog()) {
     CAPTURE(info.name);
+    if (!is_pointwise(info.index)) continue;  // other losses are Wide altogether, or not at all
     const BoundLoss loss = loss_of(info.name);
     for (int round = 0; round < 4000; ++round) {
       CAPTURE(round);
       const double epsilon = round % 2 == 0 ? 1e-7 : 0.0;
-      const Settings settings{loss.params().data(), epsilon, 1 - epsilon, round % 4 < 2};
+      const Settings settings{loss.params().data(), epsilon, 1 - epsilon, round % 4 < 2, 1};
       const LossArgs args = derive_args(info.index, settings, DType::kFloat64);
       std::vector<double> t(1 + random() % 20);
       std::vector<double> p(t.size());

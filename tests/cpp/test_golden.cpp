@@ -107,7 +107,19 @@ std::vector<double> parse_params(const std::string& text) {
   return params;
 }
 
+// Element i of class ids is number i of the stream, modulo the number of classes.
+std::vector<char> make_ids(const Batch& batch) {
+  std::vector<char> bytes(static_cast<std::size_t>(batch.rows) * sizeof(std::int64_t));
+  for (std::int64_t i = 0; i < batch.rows; ++i) {
+    const std::uint64_t number = upper_bits(batch.seed, static_cast<std::uint64_t>(i));
+    const auto id = static_cast<std::int64_t>(number % static_cast<std::uint64_t>(batch.cols));
+    std::memcpy(&bytes[static_cast<std::size_t>(i) * sizeof id], &id, sizeof id);
+  }
+  return bytes;
+}
+
 std::vector<char> make_array(const Batch& batch, const std::string& name, std::uint64_t seed) {
+  if (name == "class") return make_ids(batch);
   const DType dtype = dtype_of(batch.dtype);
   const std::size_t size = item_size(dtype);
   const auto n = static_cast<std::size_t>(batch.rows * batch.cols);
@@ -135,7 +147,8 @@ void check_batch(const Batch& batch) {
   const std::vector<char> p = make_array(batch, batch.y_pred, batch.seed + 1);
   const std::int64_t shape[] = {batch.rows, batch.cols};
   Operands operands;
-  operands.y_true = {t.data(), dtype, 2, shape, nullptr};
+  const bool ids = batch.y_true == "class";
+  operands.y_true = {t.data(), ids ? DType::kInt64 : dtype, ids ? 1 : 2, shape, nullptr};
   operands.y_pred = {p.data(), dtype, 2, shape, nullptr};
   const BoundLoss loss = bind_loss(find(batch.entry), parse_params(batch.params));
 
@@ -170,6 +183,7 @@ TEST_CASE("every instruction set reproduces its golden file") {
 TEST_CASE("the golden files hold every entry of the catalogue") {
   const std::vector<Batch> batches = read_batches(SIMDLOSS_GOLDEN_DIR "/fma.txt");
   for (const LossInfo& info : catalog()) {
+    if (info.axis_kind == AxisKind::kNone) continue;  // test_ctc and test_circle compare their bits
     bool found = false;
     for (const Batch& batch : batches) found = found || batch.entry == info.name;
     CHECK_MESSAGE(found, info.name);

@@ -144,10 +144,10 @@ void check_bits(std::uint64_t expected) {
 
 // The numbers change with every bit of the functions, and with nothing else.
 TEST_CASE("same bits on all instruction sets and machines: float") {
-  check_bits<float>(0x6504c10155705602U);
+  check_bits<float>(0x3a238a9d8f5b8e99U);
 }
 TEST_CASE("same bits on all instruction sets and machines: double") {
-  check_bits<double>(0x3c801ed1c7a7864cU);
+  check_bits<double>(0x0009ad8d1eb6628eU);
 }
 
 template <class T>
@@ -288,6 +288,13 @@ void check_special_values() {
       {"exp", -inf, 0},
       {"exp", Limits::max(), inf},
       {"exp", inf, inf},
+      {"expm1", 0, 0},
+      {"expm1", tiny, tiny},
+      {"expm1", -tiny, -tiny},
+      {"expm1", -inf, -1},
+      {"expm1", Limits::lowest(), -1},
+      {"expm1", Limits::max(), inf},
+      {"expm1", inf, inf},
       {"log_regular", 1, 0},
       {"log", 1, 0},
       {"log", 0, -inf},

@@ -8,18 +8,17 @@
 #include <cstdint>
 #include <limits>
 #include <random>
-#include <string>
 #include <utility>
 #include <vector>
 
 #include "big_rational.hpp"
-#include "cpu.hpp"
+#include "each_isa.hpp"
 #include "kernels/abi.hpp"
 #include "sample_sum_state.hpp"
 #include "simdloss/exact_sum.hpp"
-#include "simdloss/runtime.hpp"
 
 using namespace simdloss;
+using namespace simdloss::test;
 
 namespace {
 
@@ -35,19 +34,6 @@ const TypeKernels& kernels_of(const KernelTable& table) {
   } else {
     return table.f64;
   }
-}
-
-// Runs `body` once for each instruction set of this machine.
-template <class Body>
-void for_each_isa(Body body) {
-  for (const Isa isa : available_isas()) {
-    const std::string name = isa_name(isa);
-    CAPTURE(name);
-    force_isa(name);
-    REQUIRE(active_table().isa == isa);
-    body(active_table());
-  }
-  force_isa("");
 }
 
 // What the sum is defined to be; ExactSum::add() is tested by itself.

@@ -6,6 +6,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <bitset>
 #include <cmath>
 #include <cstdio>
 #include <cstring>
@@ -235,7 +236,7 @@ TEST_CASE_TEMPLATE("lane operations give the oracle's bits", T, float, double) {
   }
 }
 
-TEST_CASE_TEMPLATE("any and all see every set of lanes", T, float, double) {
+TEST_CASE_TEMPLATE("any, all and count_first see every set of lanes", T, float, double) {
   for (const IsaUnderTest& isa : isas_under_test()) {
     const VecFunctions<T>& f = isa.of<T>();
     Tally tally(isa);
@@ -249,6 +250,27 @@ TEST_CASE_TEMPLATE("any and all see every set of lanes", T, float, double) {
                             f.any_not_nan(x) == (set != full), f.all_not_nan(x) == (set == 0)};
       for (const bool is_right : right) {
         tally.add(is_right, [&] { return "lanes " + std::to_string(set); });
+      }
+      for (int n = 0; n <= f.width; ++n) {
+        const auto expected = std::bitset<16>(set & ((1U << n) - 1)).count();
+        tally.add(f.count_nan_first(x, n) == static_cast<int>(expected),
+                  [&] { return "count of lanes " + std::to_string(set); });
+      }
+    }
+  }
+}
+
+TEST_CASE_TEMPLATE("max_lane finds the largest lane wherever it is", T, float, double) {
+  const T infinity = std::numeric_limits<T>::infinity();
+  for (const IsaUnderTest& isa : isas_under_test()) {
+    const VecFunctions<T>& f = isa.of<T>();
+    Tally tally(isa);
+    for (const T largest : {T(5), -std::numeric_limits<T>::denorm_min(), infinity, -infinity}) {
+      for (int lane = 0; lane < f.width; ++lane) {
+        T x[16];
+        for (int i = 0; i < f.width; ++i) x[i] = i % 2 == 0 ? -infinity : largest - T(i + 1);
+        x[lane] = largest;
+        tally.add_numbers(f.max_lane(x), largest, [] { return std::string("max_lane"); });
       }
     }
   }

@@ -41,6 +41,8 @@ struct VecFunctions {
   bool (*all_nan)(const T* x);
   bool (*any_not_nan)(const T* x);
   bool (*all_not_nan)(const T* x);
+  int (*count_nan_first)(const T* x, std::int64_t n);
+  T (*max_lane)(const T* x);
   void (*widen_parts)(const T* x, double* to);       // all parts, in order
   void (*lower)(const T* x, std::int64_t n, T* to);  // n lanes; n is 1, 2 or 4, 2 n <= width
   T (*first_lane)(const T* x);
@@ -169,6 +171,8 @@ VecFunctions<T> common_functions() {
   f.all_nan = [](const T* x) { return all(is_nan(V::load(x))); };
   f.any_not_nan = [](const T* x) { return any(!is_nan(V::load(x))); };
   f.all_not_nan = [](const T* x) { return all(!is_nan(V::load(x))); };
+  f.count_nan_first = [](const T* x, std::int64_t n) { return count_first(is_nan(V::load(x)), n); };
+  f.max_lane = [](const T* x) { return max_lane(V::load(x)); };
   return f;
 }
 

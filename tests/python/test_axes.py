@@ -11,7 +11,7 @@ import pytest
 import simdloss
 from spec.semantics import rows_last
 from support.bits import assert_same_bits
-from support.variants import Variant, both_widths, every_loss, mse
+from support.variants import BY_NAME, Variant, both_widths, every_loss, mse
 
 SHAPE = (3, 4, 5, 2)
 AXES = [
@@ -38,11 +38,28 @@ AXES = [
 @both_widths
 @every_loss
 def test_an_axis_is_a_matter_of_transposing(variant: Variant, dtype: str, axis: Any) -> None:
-    t, p = variant.draw(SHAPE, dtype)
-    expected = variant.function(rows_last(t, axis), rows_last(p, axis))
+    one = isinstance(axis, int)
+    t, p = variant.draw(SHAPE, dtype, axis=axis if one else -1)
+    if variant.case.axes == "one" and not one:
+        with pytest.raises((TypeError, ValueError), match="axis"):
+            variant.function(t, p, axis=axis)
+        with pytest.raises((TypeError, ValueError), match="axis"):
+            variant.loss(axis=axis)(t, p)
+        return
+    expected = variant.function(*variant.rows_last(t, p, axis), axis=-1)
     assert_same_bits(variant.function(t, p, axis=axis), expected)
     loss = variant.loss(axis=axis, dtype=dtype, reduction=None)
     assert_same_bits(loss(t, p), expected)
+
+
+@pytest.mark.parametrize("name", ["dice", "tversky"])
+def test_the_whole_batch_is_one_region_by_default(name: str) -> None:
+    t, p = BY_NAME[name].draw(SHAPE)
+    function, cls = getattr(simdloss, name), getattr(simdloss, name.title())
+    expected = BY_NAME[name].function(t.ravel(), p.ravel())
+    assert_same_bits(function(t, p), expected)
+    assert_same_bits(cls()(t, p), expected)
+    assert_same_bits(cls(reduction="sum")(t, p, 2.0), 2 * expected)
 
 
 @pytest.mark.parametrize("axis", AXES, ids=str)

@@ -10,14 +10,24 @@ from typing import Any
 import pytest
 
 import simdloss
-from simdloss import losses
+from simdloss import compat, losses, utils
 from spec import CASES
 from support.variants import Variant, every_loss
 
 
+def own(value: Any) -> bool:
+    """Whether compat defines it, and it is not an alias or an import."""
+    name = getattr(value, "__name__", "_")
+    return getattr(value, "__module__", "") == compat.__name__ and not name.startswith("_")
+
+
 def public_objects() -> dict[str, Any]:
     """What a user can name, with the methods of public classes."""
-    found: dict[str, Any] = {"simdloss": simdloss, "simdloss.losses": losses}
+    found: dict[str, Any] = {
+        module.__name__: module for module in (simdloss, losses, utils, compat)
+    }
+    # Names of compat that are no aliases.
+    found |= {f"compat.{name}": value for name, value in vars(compat).items() if own(value)}
     for name in vars(simdloss)["__all__"]:
         value = getattr(simdloss, name)
         if inspect.isclass(value) or callable(value):

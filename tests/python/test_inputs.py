@@ -73,16 +73,17 @@ def test_accepted(wrap: Any) -> None:
 
 @every_loss
 def test_lists_tuples_and_scalars(variant: Variant) -> None:
-    t, p = [[1.0, 0.0], [0.0, 1.0]], [[0.75, 0.5], [0.25, 0.5]]
-    expected = variant.function(np.array(t, np.float32), np.array(p, np.float32))
+    labels = np.array([1, 0] if variant.case.target == "class_id" else [[1, 0], [0, 1]], np.float32)
+    t, p = labels.tolist(), [[0.75, 0.5], [0.25, 0.5]]
+    expected = variant.function(labels, np.array(p, np.float32))
     assert_same_bits(variant.function(t, p), expected)
-    assert_same_bits(variant.function(tuple(map(tuple, t)), p), expected)
-    assert_same_bits(variant.function([np.array(row, np.float32) for row in t], p), expected)
+    assert_same_bits(variant.function(tuple(t), tuple(map(tuple, p))), expected)
+    assert_same_bits(variant.function(list(labels), p), expected)
     assert_same_bits(variant.loss(reduction=None)(t, p), expected)
-    assert_same_bits(variant.function([[True, False], [False, True]], p), expected)
-    integers = np.array(t, np.int32)
+    assert_same_bits(variant.function((labels == 1).tolist(), p), expected)
+    integers = labels.astype(np.int32)
     expected = variant.function(integers, np.array(p, np.float32))  # may compute in float64
-    assert_same_bits(variant.function([[1, 0], [0, 1]], p), expected)
+    assert_same_bits(variant.function(integers.tolist(), p), expected)
 
 
 def test_python_numbers_take_floatx() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from support.bits import assert_same_bits
 from support.dtypes import DTYPES
-from support.layouts import LAYOUTS
+from support.layouts import LAYOUTS, Array
 from support.variants import Variant, every_loss, mse
 
 SHAPE = (7, 3, 37)
@@ -19,7 +19,7 @@ SHAPE = (7, 3, 37)
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
 @every_loss
 def test_every_pair_of_layouts(variant: Variant, dtype: str) -> None:
-    t, p = (a.astype(dtype) for a in variant.draw(SHAPE))
+    t, p = variant.draw(SHAPE, dtype)
     expected = variant.function(t, p)
     losses = variant.loss(dtype=dtype)
     mean = losses(t, p)
@@ -57,13 +57,16 @@ def test_weights_and_masks_in_every_layout(layout: str) -> None:
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "int8"])
 @every_loss
 def test_zero_strides(variant: Variant, dtype: str, axes: tuple[int, ...]) -> None:
-    whole = variant.draw(SHAPE)
+    def repeated(a: Array) -> Array:
+        index = tuple(slice(0, 1) if i in axes else slice(None) for i in range(a.ndim))
+        return np.broadcast_to(a[index], a.shape)
+
+    t, p = variant.draw(SHAPE)
     if dtype == "int8":
-        whole = tuple(np.abs(np.rint(a)) for a in whole)  # type: ignore[assignment]
-    index = tuple(slice(0, 1) if i in axes else slice(None) for i in range(3))
-    t, p = (np.broadcast_to(a.astype(dtype)[index], SHAPE) for a in whole)
+        t, p = (np.abs(np.rint(a)).astype(a.dtype) for a in (t, p))
+    t, p = map(repeated, variant.cast(t, p, dtype))
     assert_same_bits(variant.function(t, p), variant.function(t.copy(), p.copy()))
-    full = variant.draw(SHAPE, salt=1)[1].astype(dtype)
+    full = variant.draw(SHAPE, dtype, salt=1)[1]
     assert_same_bits(variant.function(t, full), variant.function(t.copy(), full))
 
 

@@ -21,6 +21,7 @@ from support.variants import (
     both_widths,
     every_loss,
     every_variant,
+    like_shaped_losses,
     mse,
 )
 
@@ -268,13 +269,15 @@ def test_no_partial_sums_without_a_reduction(reduction: str | None) -> None:
             loss.partial([[1.0], [1.0]], [[3.0], [1.0]])
 
 
-@every_loss
+@like_shaped_losses
 def test_one_sample_has_no_parts(variant: Variant) -> None:
     y = np.array([0.0, 1.0, 1.0], np.float32)
     with pytest.raises(ValueError, match=r"y_true of shape \(3,\) is one sample.*\[:, None\]"):
         variant.loss().partial(y, y)
     column = variant.loss().partial(y[:, None], y[:, None])
     assert column == variant.loss().partial(y, y[:, None]) == variant.loss().partial(y[:, None], y)
+    if variant.case.axes == "one":
+        return
     elements = variant.loss(axis=())
     assert elements.partial(y, y) == elements.partial(y[:1], y[:1]) + elements.partial(y[1:], y[1:])
 

@@ -65,9 +65,9 @@ def reset():
     with open("/proc/self/clear_refs", "w") as f:
         f.write("5")
 
+loss, few = losses.MeanSquaredError(), None
 {setup}
-loss = losses.MeanSquaredError()
-loss(t[:, :1000], p[:, :1000])  # threads and tables
+loss(*(few or (t[:, :1000], p[:, :1000])))  # threads and tables
 gc.collect()
 reset()
 before = peak()
@@ -84,6 +84,20 @@ SETUPS = {
     "one row": "t = np.ones((1, 25_000_000), np.float32); p = np.zeros_like(t)",
     "column": "t = np.ones((20_000_000, 1), np.float32); p = np.zeros_like(t)",
 }
+CLASSES = """
+t = np.arange(512); p = np.zeros((512, 50_257), np.{dtype}); few = t[:2], p[:2]
+loss = losses.SparseCategoricalCrossentropy(from_logits=True)
+"""
+for dtype in ("float16", "float32", "float64"):
+    SETUPS[f"{dtype} logits"] = CLASSES.format(dtype=dtype)
+SETUPS["one row of logits"] = """
+p = np.zeros((1, 25_000_000), np.float32); few = np.array([1]), p[:, :1000]
+t = np.array([7]); loss = losses.SparseCategoricalCrossentropy(from_logits=True)
+"""
+SETUPS["dense logits"] = """
+t = np.zeros((512, 50_257), np.float32); p = np.zeros_like(t); few = t[:2], p[:2]
+loss = losses.CategoricalCrossentropy(from_logits=True, label_smoothing=0.1)
+"""
 
 
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="needs Linux")

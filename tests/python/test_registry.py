@@ -11,7 +11,7 @@ import pytest
 import simdloss
 from simdloss import _core, losses
 from spec import CASES
-from support.keras_calls import keras
+from support.keras_calls import KerasLossFunctionWrapper, keras
 from support.processes import run_python
 from support.variants import Variant, every_loss
 
@@ -24,11 +24,34 @@ ALIASES = {
     "kl_divergence": ("kld", "KLD"),
 }
 PUBLIC: list[str] = vars(losses)["__all__"]
+LOOKUPS = {"get", "serialize", "deserialize"}
 CATALOG: dict[str, Any] = {entry["name"]: entry for entry in _core.catalog()}
+WITHOUT_CASE = {name for name, entry in CATALOG.items() if entry["axis_kind"] == "none"}
+"""Losses that are no function of one row; their definitions are functions of the specification."""
+FUNCTIONS = {case.function for case in CASES} | WITHOUT_CASE
+CLASSES = {case.class_name for case in CASES} | {"Circle", "CTC"}
 
 
 def test_catalogue_and_cases_are_equal() -> None:
-    assert list(CATALOG) == [case.name for case in CASES]
+    assert {"circle", "ctc"} == WITHOUT_CASE
+    assert [name for name in CATALOG if name not in WITHOUT_CASE] == [case.name for case in CASES]
+
+
+@pytest.mark.parametrize(
+    ("name", "target", "parameters"),
+    [
+        ("circle", "pairs", {"gamma": 80.0, "margin": 0.4, "remove_diagonal": True}),
+        ("ctc", "sequence", {}),
+    ],
+)
+def test_entries_without_a_case(name: str, target: str, parameters: dict[str, float]) -> None:
+    entry = CATALOG[name]
+    assert (entry["target"], entry["row_finish"]) == (target, "whole")
+    assert not entry["converts_binary_labels"]
+    assert {p["name"]: p["default"] for p in entry["params"]} == parameters
+    assert [p["name"] for p in entry["params"] if p["is_bool"]] == [
+        name for name, default in parameters.items() if isinstance(default, bool)
+    ]
 
 
 @every_loss
@@ -52,8 +75,8 @@ def test_python_has_every_entry_and_nothing_else() -> None:
         if inspect.isfunction(getattr(losses, name)) and getattr(losses, name).__name__ == name
     }
     classes = {name for name in PUBLIC if inspect.isclass(getattr(losses, name))}
-    assert functions == {case.function for case in CASES}
-    assert classes == {case.class_name for case in CASES} | {"Loss"}
+    assert functions == FUNCTIONS | LOOKUPS
+    assert classes == CLASSES | {"Loss", "LossFunctionWrapper"}
     aliases = set(PUBLIC) - functions - classes
     assert aliases == {alias for pair in ALIASES.values() for alias in pair}
 
@@ -91,6 +114,8 @@ def test_public_names_exist() -> None:
         "config",
         "PartialSums",
         "losses",
+        "to_categorical",
+        "utils",
         "__version__",
     ):
         assert hasattr(simdloss, name), name
@@ -103,22 +128,39 @@ def assert_extends(ours: inspect.Signature, theirs: inspect.Signature) -> None:
         assert (x.name, x.default, x.kind) == (y.name, y.default, y.kind)
     extra = mine[len(keras_ones) :]
     assert all(p.kind is inspect.Parameter.KEYWORD_ONLY for p in extra), extra
-    assert {p.name for p in extra} <= {"axis", "out", "labels"}
+    allowed = {"axis", "out", "labels", "class_weight", "label_smoothing"}
+    assert {p.name for p in extra} <= allowed
 
 
-@every_loss
-def test_function_signatures(variant: Variant) -> None:
-    name = variant.case.function
+@pytest.mark.parametrize("name", sorted(FUNCTIONS))
+def test_function_signatures(name: str) -> None:
     assert_extends(
         inspect.signature(getattr(losses, name)), inspect.signature(getattr(keras.losses, name))
     )
 
 
-@pytest.mark.parametrize("name", [*sorted({c.class_name for c in CASES}), "Loss"])
+@pytest.mark.parametrize("name", [*sorted(CLASSES), "Loss"])
 def test_class_signatures(name: str) -> None:
     assert_extends(
         inspect.signature(getattr(losses, name)), inspect.signature(getattr(keras.losses, name))
     )
+
+
+@pytest.mark.parametrize("name", sorted(LOOKUPS))
+def test_lookup_signatures(name: str) -> None:
+    ours, theirs = (inspect.signature(getattr(m, name)) for m in (losses, keras.losses))
+    assert [(p.name, p.default, p.kind) for p in ours.parameters.values()] == [
+        (p.name, p.default, p.kind) for p in theirs.parameters.values()
+    ]
+
+
+def test_the_signature_of_the_wrapper() -> None:
+    ours, theirs = (
+        inspect.signature(cls) for cls in (losses.LossFunctionWrapper, KerasLossFunctionWrapper)
+    )
+    assert [(p.name, p.default, p.kind) for p in ours.parameters.values()] == [
+        (p.name, p.default, p.kind) for p in theirs.parameters.values()
+    ]
 
 
 def test_call_signature() -> None:

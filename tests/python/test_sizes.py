@@ -12,9 +12,30 @@ import simdloss
 from spec.semantics import adjust_ranks
 from support.bits import assert_same_bits
 from support.keras_calls import call_keras_class, call_keras_function
-from support.variants import Variant, every_loss, every_reduction, mse
+from support.variants import Variant, every_loss, every_reduction, like_shaped_losses, mse
 
 EMPTY_SHAPES = [(0,), (0, 3), (3, 0), (0, 0), (0, 2, 3), (2, 0, 3), (2, 3, 0)]
+
+
+TAKE_A_MAXIMUM = {e["name"] for e in simdloss._core.catalog() if e["needs_elements"]}
+
+
+def empty_batch(variant: Variant, shape: tuple[int, ...]) -> tuple[Any, Any]:
+    """Labels and predictions of nothing, or of rows without elements."""
+    if variant.case.target == "class_id":
+        return np.zeros(shape[:-1], np.int32), np.zeros(shape, np.float32)
+    return np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+
+
+def takes_scalars(variant: Variant) -> bool:
+    """Whether a number is a row without an axis, as in Keras: sums are, means are not."""
+    case = variant.case
+    return case.row_finish == "sum" or (case.row_finish == "whole" and case.axes == "any")
+
+
+def may_be_empty_in_keras(variant: Variant, shape: tuple[int, ...]) -> bool:
+    """Keras takes no maximum over no classes, and no id without classes."""
+    return variant.case.axes == "any" or shape[-1] > 0
 
 
 @pytest.mark.parametrize("shape", EMPTY_SHAPES, ids=str)
@@ -22,10 +43,21 @@ EMPTY_SHAPES = [(0,), (0, 3), (3, 0), (0, 0), (0, 2, 3), (2, 0, 3), (2, 3, 0)]
 def test_functions_of_empty_arrays_give_what_keras_gives(
     variant: Variant, shape: tuple[int, ...]
 ) -> None:
-    nothing = np.zeros(shape, np.float32)
-    arguments = variant.case.arguments({})
-    expected = call_keras_function(variant.case.function, nothing, nothing, **arguments)
-    assert_same_bits(variant.function(nothing, nothing), expected + np.float32(0))
+    labels, nothing = empty_batch(variant, shape)
+    if shape[-1] == 0 and variant.case.name in TAKE_A_MAXIMUM:
+        with pytest.raises(ValueError, match="at least one element"):
+            variant.function(labels, nothing)
+        return
+    if labels.size and labels.shape != shape:
+        with pytest.raises(ValueError, match="0 classes"):
+            variant.function(labels, nothing)
+        return
+    expected = np.full(shape[:-1], variant.case.of_nothing, np.float32)
+    assert_same_bits(variant.function(labels, nothing), expected)
+    if may_be_empty_in_keras(variant, shape):
+        arguments = variant.case.keras_arguments(variant.options)
+        theirs = call_keras_function(variant.case.function, labels, nothing, **arguments)
+        assert_same_bits(theirs.reshape(expected.shape) + np.float32(0), expected)
 
 
 @pytest.mark.parametrize("shape", EMPTY_SHAPES, ids=str)
@@ -34,13 +66,15 @@ def test_functions_of_empty_arrays_give_what_keras_gives(
 def test_classes_of_empty_arrays_give_what_keras_gives(
     variant: Variant, reduction: str, shape: tuple[int, ...]
 ) -> None:
-    nothing = np.zeros(shape, np.float32)
-    arguments = variant.case.arguments({})
+    labels, nothing = empty_batch(variant, shape)
+    if not may_be_empty_in_keras(variant, shape):
+        return
+    arguments = variant.case.keras_arguments(variant.options)
     expected = call_keras_class(
-        variant.case.class_name, nothing, nothing, None, None, reduction=reduction, **arguments
+        variant.case.class_name, labels, nothing, None, None, reduction=reduction, **arguments
     )
-    result = variant.loss(reduction=reduction)(nothing, nothing)
-    assert_same_bits(result, (expected + np.float32(0)).astype(np.float32))
+    result = variant.loss(reduction=reduction)(labels, nothing)
+    assert_same_bits(result, (expected + np.float32(0)).astype(np.float32).reshape(result.shape))
 
 
 NOTHING = [
@@ -98,11 +132,13 @@ def test_unknown_empty(empty: Any) -> None:
 @every_loss
 def test_scalars_have_no_last_axis(variant: Variant) -> None:
     """A mean over it is an error; a sum, as in Keras, is the value itself."""
-    if variant.case.row_finish == "mean":
-        with pytest.raises(ValueError, match="axis"):
-            variant.function(1.0, 0.5)
-    else:
+    if takes_scalars(variant):
         assert variant.function(1.0, 0.5) == variant.function([1.0], [0.5])
+    else:
+        with pytest.raises(ValueError, match="axis"):
+            variant.function(0.0, 0.5)
+    if variant.case.row_finish == "whole":
+        return
     assert variant.function(1.0, 0.5, axis=()) == variant.function([1.0], [0.5])
     assert variant.function(1.0, 0.5, axis=None) == variant.function([1.0], [0.5])
 
@@ -132,14 +168,15 @@ def test_scalar_results_are_numpy_scalars() -> None:
     ],
     ids=str,
 )
-@every_loss
+@like_shaped_losses
 def test_rank_adjustment(variant: Variant, x: tuple[int, ...], y: tuple[int, ...]) -> None:
     t, p = variant.draw(x)[0], variant.draw(y)[1]
     tt, pp = adjust_ranks(t, p)
-    if not tt.shape and variant.case.row_finish == "mean":
+    if not tt.shape and not takes_scalars(variant):
         with pytest.raises(ValueError, match="axis"):
             variant.function(t, p)
-        assert variant.function(t, p, axis=()).shape == ()
+        if variant.case.axes == "any":
+            assert variant.function(t, p, axis=()).shape == ()
         return
     assert_same_bits(variant.function(t, p), variant.function(tt, pp))
     assert_same_bits(variant.loss()(t, p), variant.loss()(tt, pp))
@@ -161,7 +198,7 @@ def test_rank_adjustment(variant: Variant, x: tuple[int, ...], y: tuple[int, ...
     ],
     ids=str,
 )
-@every_loss
+@like_shaped_losses
 def test_shapes_that_differ(variant: Variant, x: tuple[int, ...], y: tuple[int, ...]) -> None:
     """No silent broadcasting: both shapes are shown."""
     t, p = np.ones(x, np.float32), np.ones(y, np.float32)

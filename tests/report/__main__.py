@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`python -m tests.report {accuracy,bits,differences,frameworks,golden} [--write]`.
+"""`python -m tests.report {accuracy,bits,differences,frameworks,golden,names} [--write]`.
 
 Prints a report, or with --write puts it into docs/ (golden: into tests/golden/). The exit status is
 1 if the report shows a broken promise.
@@ -18,13 +18,14 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # more threads than cores m
 
 
 def main() -> int:
-    from . import accuracy, bits, differences, frameworks, golden
+    from . import accuracy, bits, differences, frameworks, golden, names
 
     reports = {
         "accuracy": (accuracy.report, "accuracy.md"),
         "bits": (bits.report, "bit-equality.md"),
         "differences": (differences.report, "differences.md"),
         "frameworks": (frameworks.report, "frameworks.md"),
+        "names": (names.report, "names.md"),
     }
     parser = argparse.ArgumentParser(prog="python -m tests.report", description=__doc__)
     parser.add_argument("name", choices=[*reports, "golden"])

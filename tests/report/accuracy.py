@@ -7,17 +7,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from operator import attrgetter
+from typing import Any
 
 import numpy as np
 
 import simdloss
 from spec.numbers import FORMATS
 from spec.semantics import Reduced
-from support.accuracy import Indices, Measurement, Pool, choose, measure, pool
+from support.accuracy import Measurement, Pool, choose, measure, pool
 from support.variants import VARIANTS, Variant
 
 from .page import origin, table
-from .search import worst_pairs
+from .search import worst_rows
 
 LENGTHS = (1, 10, 1000, 1_000_000)
 LANES = {"float32": 32, "float64": 16}  # elements this far apart are added up by one another
@@ -29,8 +30,9 @@ The largest |error| found, as a multiple of the bound k u A + ulp / 2: A is the 
 terms of the loss, u = 2^-24 (float32) or 2^-53 (float64), and k = 4, or 4 + gamma |ln(1 - p_t)| for
 the focal losses. Exact values are mpmath's, to 240 bits. Below the smallest normal number the bound
 is that of the smallest normal number, and an exp or power that is smaller may be 0. Rows of one
-element are searched: {tried} pairs a loss and type, the worst then varied. Longer rows are made of
-random pairs, and of the worst pairs in the same lane. The last column is the distance of a mean
+element are searched, of ten where a loss needs the whole row: {tried} a loss and type, the worst
+then varied. Longer rows are made of random elements, and of the worst ones in the same lane. The
+last column is the distance of a mean
 over samples from the exact mean of our own per-sample losses, in units in the last place; the
 contract is 0.51.
 """
@@ -52,35 +54,27 @@ class Figures:
 
 
 def figures(variant: Variant, dtype: str, isa: str, quick: bool) -> Figures:
-    pairs = 60 if quick else 1500
     with simdloss.using_isa(isa):
-        searched = worst_pairs(variant, dtype, 2_000 if quick else 300_000)
-        pools = [pool(variant, dtype, regime, pairs) for regime in variant.case.regimes]
+        searched = worst_rows(variant, dtype, 2_000 if quick else 300_000)
         worst = {
-            n: max(_measurements(searched, pools, n, quick), key=attrgetter("error"))
+            n: max(_measurements(variant, dtype, searched, n, quick), key=attrgetter("error"))
             for n in LENGTHS
         }
         return Figures(variant, dtype, isa, worst, mean_error(variant, dtype, quick))
 
 
 def _measurements(
-    searched: Pool, pools: list[Pool], n_cols: int, quick: bool
+    variant: Variant, dtype: str, searched: Pool, n_cols: int, quick: bool
 ) -> Iterator[Measurement]:
-    rows = {1: 0, 10: 400, 1000: 40, 1_000_000: 1}[n_cols]
-    for source in pools:
-        chosen = choose(source, min(rows, 5) if quick else rows, n_cols)
-        yield from measure(source, chosen)
-    yield from measure(searched, _aligned(searched, rows, n_cols))
-
-
-def _aligned(source: Pool, n_rows: int, n_cols: int) -> Indices:
-    """Rows whose lanes all hold the same few pairs, one after another."""
-    if n_cols == 1:
-        return choose(source, 0, 1)
-    lanes = LANES[source.dtype]
-    rng = source.variant.rng("aligned", source.dtype, n_cols)
-    columns = np.arange(n_cols) // lanes % 8
-    return rng.integers(0, len(source.exact), (n_rows, 8))[:, columns]
+    pairs, rows = 60 if quick else 1500, {1: 40, 10: 400, 1000: 40, 1_000_000: 1}[n_cols]
+    rows = min(rows, 5) if quick else rows
+    whole = variant.case.row_finish == "whole"
+    for regime in variant.case.regimes:
+        source = pool(variant, dtype, regime, rows if whole else pairs, n_cols)
+        yield from measure(source, choose(source, rows, n_cols))
+    if n_cols >= searched.width or not whole:
+        lanes = 1 if n_cols == searched.width else LANES[dtype]
+        yield from measure(searched, choose(searched, rows, n_cols, lanes=lanes))
 
 
 def mean_error(variant: Variant, dtype: str, quick: bool) -> float:
@@ -148,19 +142,25 @@ def _table(found: list[Figures]) -> str:
     )
 
 
+def _shown(row: Any) -> str:
+    """A number, or the numbers of a row."""
+    numbers = np.ravel(row).tolist()
+    return ", ".join(map(repr, numbers))
+
+
 def _worst_inputs(found: list[Figures]) -> str:
-    """Per loss and type, the single pair with the largest error."""
+    """Per loss and type, the short row with the largest error."""
     head = ["loss", "type", "set", "y_true", "y_pred", "computed", "exact", "of the bound"]
 
     def line(f: Figures) -> list[str]:
-        m = f.worst[1]
-        i = m.chosen[0]
+        m = f.worst[10 if f.variant.case.row_finish == "whole" else 1]
+        y_true, y_pred = m.pool.batch(m.chosen)
         return [
             f"`{f.variant}`",
             f.dtype,
             f.isa,
-            repr(m.pool.t[i].item()),
-            repr(m.pool.p[i].item()),
+            _shown(y_true),
+            _shown(y_pred),
             repr(m.computed),
             repr(m.exact),
             f"{m.error:.3f}",

@@ -30,7 +30,8 @@ Largest errors of float32 losses of {rows:,} rows of {columns} elements, as a mu
 that simdloss keeps (see [accuracy](accuracy.md)), from random inputs of each regime. "wrong" counts
 rows that are infinite, NaN or off by more than 1 % although the exact value is a normal number.
 Regimes: *core*, everyday values; *wide*, magnitudes up to the limits of the type; *points*, where
-something changes (kinks, clip bounds, zeros) and next to it; *near*, predictions close to labels.
+something changes (kinks, clip bounds, zeros) and next to it; *near*, predictions close to labels;
+the others are rows of a kind, see tests/spec/rows.py.
 Keras's functions run on each of its backends, in processes of their own: {versions}.
 """
 
@@ -61,10 +62,11 @@ def report(quick: bool) -> tuple[str, bool]:
     ours: dict[str, FloatArray] = {}
     for variant, regime in names:
         name = f"{variant} {regime}"
-        source = pool(variant, "float32", regime, 60 if quick else 1500)
+        whole, pairs = variant.case.row_finish == "whole", 60 if quick else 1500
+        source = pool(variant, "float32", regime, n_rows if whole else pairs, COLUMNS)
         chosen = choose(source, n_rows, COLUMNS)
-        inputs[name + "/t"], inputs[name + "/p"] = source.t[chosen], source.p[chosen]
-        calls[name] = (variant.case.function, dict(variant.case.arguments(variant.options)))
+        inputs[name + "/t"], inputs[name + "/p"] = source.batch(chosen)
+        calls[name] = (variant.case.function, variant.case.keras_arguments(variant.options))
         exact[name] = [source.row(indices) for indices in chosen]
         ours[name] = source.losses(chosen)
 

@@ -27,10 +27,20 @@ def origin(command: str) -> str:
     )
 
 
+def _marks(name: str) -> tuple[str, str]:
+    return f"<!-- begin generated: {name} -->", f"<!-- end generated: {name} -->"
+
+
+def marked(name: str, text: str) -> str:
+    """A section as it stands in a page."""
+    begin, end = _marks(name)
+    return f"{begin}\n{text.strip()}\n{end}"
+
+
 def replace_section(path: Path, name: str, text: str) -> None:
     """Puts text between the marks of a section; makes page and marks if there are none."""
-    begin, end = f"<!-- begin generated: {name} -->", f"<!-- end generated: {name} -->"
-    section = f"{begin}\n{text.strip()}\n{end}"
+    begin, end = _marks(name)
+    section = marked(name, text)
     page = path.read_text(encoding="utf-8") if path.exists() else f"{begin}\n{end}\n"
     if begin not in page:
         page = f"{page.rstrip()}\n\n{begin}\n{end}\n"

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Looks for the inputs with the largest errors.
 
-Millions of pairs are judged in np.longdouble; the worst are varied, and the worst of those are
+Millions of rows are judged in np.longdouble; the worst are varied, and the worst of those are
 measured exactly.
 """
 
@@ -23,18 +23,25 @@ ROUNDS = 6
 KEPT = 40
 
 
-def worst_pairs(variant: Variant, dtype: str, n: int) -> Pool:
-    """The pairs with the largest errors, among n random ones of each regime and their relatives."""
+def worst_rows(variant: Variant, dtype: str, n: int) -> Pool:
+    """The rows with the largest errors, among n random ones of each regime and their relatives.
+
+    They have one element, or ten if the loss needs the whole row.
+    """
+    whole = variant.case.row_finish == "whole"
+    shape = (n // 10, 10) if whole else (n, 1)
     setting = variant.case.setting(variant.options, dtype, m=VECTORIZED)
     found = [
-        _keep_worst(variant, setting, *variant.draw((n,), dtype, regime, salt=1))
+        _keep_worst(variant, setting, *variant.draw_rows(shape, dtype, regime, salt=1))
         for regime in variant.case.regimes
     ]
     t, p = _joined(found)
     rng = variant.rng("search", dtype)
     for _ in range(ROUNDS):
-        relatives = list(_relatives(variant, t, p, max(1, n // (20 * KEPT)), rng))
+        relatives = list(_relatives(variant, t, p, max(1, shape[0] // (20 * KEPT)), rng))
         t, p = _keep_worst(variant, setting, *_joined([(t, p), *relatives]))
+    if not whole:
+        t, p = t.T, p.T  # one group of pairs
     return make_pool(variant, dtype, "search", t, p)
 
 
@@ -49,18 +56,18 @@ def _relatives(
     case, digits = variant.case, np.finfo(t.dtype).nmant
     for _ in range(times):
         with np.errstate(over="ignore"):
-            relative = np.exp2(rng.uniform(-digits, -1, t.size)) * rng.choice([-1, 1], t.size)
+            relative = np.exp2(rng.uniform(-digits, -1, t.shape)) * rng.choice([-1, 1], t.shape)
             yield t, case.y_pred.clip((p * (1 + relative)).astype(p.dtype))
-            yield t, case.y_pred.clip(step(p, rng.integers(-40, 41, p.size)))
-            if not case.y_true.choices:
-                yield case.y_true.clip(step(t, rng.integers(-40, 41, t.size))), p
+            yield t, case.y_pred.clip(step(p, rng.integers(-40, 41, p.shape)))
+            if case.axes == "any" and not case.y_true.choices:
+                yield case.y_true.clip(step(t, rng.integers(-40, 41, t.shape))), p
 
 
 def _keep_worst(
     variant: Variant, setting: Setting, t: FloatArray, p: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
     errors = estimated_errors(variant, setting, t, p)
-    _, first = np.unique(np.stack([t, p]), axis=1, return_index=True)
+    _, first = np.unique(np.concatenate([t, p], axis=1), axis=0, return_index=True)
     order = first[np.argsort(errors[first])][-KEPT:]
     return t[order], p[order]
 
@@ -71,15 +78,12 @@ def estimated_errors(
     """|error| as a multiple of k u A + ulp / 2, to about three digits."""
     case, m, fmt = variant.case, VECTORIZED, FORMATS[str(t.dtype)]
     labels = {"labels": "signed"} if case.converts_binary_labels else {}
-    computed = variant.samples(t[:, None], p[:, None], fmt.name, **labels)
+    computed = variant.samples(case.given(t), p, fmt.name, **labels)
     with np.errstate(all="ignore"):
-        tt, pp = m.real(t), m.real(p)
-        value = case.value(m, tt, pp, setting)
-        terms = np.abs(value) if case.terms is None else case.terms(m, tt, pp, setting)
-        bound = np.where(terms == 0, 0, terms * case.factor(m, tt, pp, setting))
+        parts = case.parts(m, m.real(t), m.real(p), setting)
+        value, bound, lost = (x[..., 0] for x in case.finish(m, parts, setting))
         floor = float(fmt.smallest_normal)
         half_ulp = np.spacing(np.abs(computed)) / 2
-        lost = 0 if case.lost is None else case.lost(m, tt, pp, setting)
         allowed = float(fmt.unit) * (bound + 4 * floor) + half_ulp + floor * lost
         errors: npt.NDArray[np.longdouble] = np.abs(computed - value) / allowed
     errors[~np.isfinite(errors)] = 0  # beyond the largest number: for the exact measurement

@@ -4,9 +4,16 @@
 A loss is one `Case` in the module of its family; `CASES` is all of them, in catalogue order.
 """
 
-from . import classification, hinge, regression
+from . import categorical, classification, hinge, regression, segmentation, similarity
 from .case import Case, Options, options_id
 
-CASES: tuple[Case, ...] = (*regression.CASES, *classification.CASES, *hinge.CASES)
+CASES: tuple[Case, ...] = (
+    *regression.CASES,
+    *classification.CASES,
+    *hinge.CASES,
+    *categorical.CASES,
+    *segmentation.CASES,
+    *similarity.CASES,
+)
 
 __all__ = ["CASES", "Case", "Options", "options_id"]

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The two kinds of arithmetic that the formulas of this package are evaluated in.
 
-`Exact` works on mpmath numbers of 240 bits and is the reference. `Vectorized` works on arrays of
-np.longdouble; it is fast and close enough to choose inputs that are worth an exact look.
+`Exact` works on arrays of mpmath numbers of 240 bits and is the reference. `Vectorized` works on
+arrays of np.longdouble; it is fast and close enough to choose inputs that are worth an exact look.
 """
 
 from __future__ import annotations
@@ -18,51 +18,75 @@ MP.prec = 240
 
 
 class Arithmetic(Protocol):
-    """What a formula may use. Both branches of `where` are evaluated, so both must be defined."""
+    """What a formula may use: functions of each element, and sums over rows, which are last axes.
+
+    Both branches of `where` are evaluated, so both must be defined.
+    """
 
     def real(self, x: Any, /) -> Any: ...
     def abs(self, x: Any, /) -> Any: ...
+    def sqrt(self, x: Any, /) -> Any: ...
     def log(self, x: Any, /) -> Any: ...
     def log1p(self, x: Any, /) -> Any: ...
     def exp(self, x: Any, /) -> Any: ...
+    def expm1(self, x: Any, /) -> Any: ...
     def sinh(self, x: Any, /) -> Any: ...
     def power(self, x: Any, y: Any, /) -> Any: ...
     def where(self, condition: Any, x: Any, y: Any, /) -> Any: ...
+    def sum(self, x: Any, /) -> Any: ...
+    def max(self, x: Any, /) -> Any: ...
+    def size(self, x: Any, /) -> Any: ...
+
+
+def _exp(x: Any) -> Any:
+    # mpmath would print 2^-10^300; no term this small is ever seen beside another one.
+    return MP.mpf(0) if x < -1e6 else MP.exp(x)
+
+
+def _power(x: Any, y: Any) -> Any:
+    return MP.mpf(1) if y == 0 else MP.power(x, y)
 
 
 class Exact:
-    """mpmath scalars; logarithms of zero are -inf."""
+    """Arrays of mpmath numbers, of which each stands `counts` times in its row.
 
-    abs = staticmethod(abs)
-    log = staticmethod(MP.log)
-    log1p = staticmethod(MP.log1p)
-    sinh = staticmethod(MP.sinh)
+    Logarithms of zero are -inf.
+    """
 
-    @staticmethod
-    def real(x: Any) -> Any:
-        return MP.mpf(float(x))
+    real = staticmethod(np.frompyfunc(lambda x: MP.mpf(float(x)), 1, 1))
+    abs = staticmethod(np.abs)
+    sqrt = staticmethod(np.frompyfunc(MP.sqrt, 1, 1))
+    log = staticmethod(np.frompyfunc(MP.log, 1, 1))
+    log1p = staticmethod(np.frompyfunc(MP.log1p, 1, 1))
+    exp = staticmethod(np.frompyfunc(_exp, 1, 1))
+    expm1 = staticmethod(np.frompyfunc(lambda x: MP.expm1(x) if x > -1e6 else MP.mpf(-1), 1, 1))
+    sinh = staticmethod(np.frompyfunc(MP.sinh, 1, 1))
+    power = staticmethod(np.frompyfunc(_power, 2, 1))
+    where = staticmethod(np.where)
 
-    @staticmethod
-    def exp(x: Any) -> Any:
-        # mpmath would print 2^-10^300; no term this small is ever seen beside another one.
-        return MP.mpf(0) if x < -1e6 else MP.exp(x)
+    def __init__(self, counts: Any = None) -> None:
+        self._counts = counts
 
-    @staticmethod
-    def power(x: Any, y: Any) -> Any:
-        return MP.mpf(1) if y == 0 else MP.power(x, y)
+    def sum(self, x: Any) -> Any:
+        counted = x if self._counts is None else x * self._counts
+        return np.array([MP.fsum(counted)], dtype=object)
 
-    @staticmethod
-    def where(condition: Any, x: Any, y: Any) -> Any:
-        return x if condition else y
+    def max(self, x: Any) -> Any:
+        return np.array([max(x)], dtype=object)
+
+    def size(self, x: Any) -> Any:
+        return MP.mpf(len(x) if self._counts is None else int(sum(self._counts)))
 
 
 class Vectorized:
-    """Arrays of np.longdouble."""
+    """Arrays of np.longdouble, whose last axis is the row."""
 
     abs = staticmethod(np.abs)
+    sqrt = staticmethod(np.sqrt)
     log = staticmethod(np.log)
     log1p = staticmethod(np.log1p)
     exp = staticmethod(np.exp)
+    expm1 = staticmethod(np.expm1)
     sinh = staticmethod(np.sinh)
     power = staticmethod(np.power)
     where = staticmethod(np.where)
@@ -70,6 +94,18 @@ class Vectorized:
     @staticmethod
     def real(x: Any) -> Any:
         return np.asarray(x, np.longdouble)
+
+    @staticmethod
+    def sum(x: Any) -> Any:
+        return np.sum(x, axis=-1, keepdims=True)
+
+    @staticmethod
+    def max(x: Any) -> Any:
+        return np.max(x, axis=-1, keepdims=True)
+
+    @staticmethod
+    def size(x: Any) -> Any:
+        return np.longdouble(x.shape[-1])
 
 
 EXACT = Exact()

@@ -4,15 +4,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from .arithmetic import EXACT, MP
-from .case import Case, Element, Setting
-from .domain import FloatArray
-from .numbers import FLOAT32, Format
+from .arithmetic import MP
+from .numbers import Format
 
 
 @dataclass(frozen=True)
@@ -40,6 +37,8 @@ class Row:
         """|computed - exact| as a multiple of what is allowed."""
         if math.isnan(computed):
             return math.inf
+        if MP.isinf(self.value):
+            return 0.0 if computed == self.value else math.inf
         if math.isinf(computed):
             # Rounding takes everything from here on to infinity.
             threshold = mp_fraction(result.largest + result.ulp(result.largest) / 2)
@@ -56,27 +55,3 @@ class Row:
 def mp_fraction(x: Fraction) -> Any:
     """A fraction as an mpmath number."""
     return MP.mpf(x.numerator) / x.denominator
-
-
-def elements(case: Case, t: FloatArray, p: FloatArray, setting: Setting) -> list[Element]:
-    """The exact loss of each pair."""
-    return [case.exact(x, y, setting) for x, y in zip(t.tolist(), p.tolist(), strict=True)]
-
-
-def row(case: Case, parts: Sequence[Element], counts: Sequence[int] | None = None) -> Row:
-    """The row that holds each element once, or `counts` times."""
-    n = len(parts) if counts is None else sum(counts)
-    repeats = [1] * n if counts is None else counts
-    scale = EXACT.real(1 if case.row_finish == "sum" else n)
-
-    def total(values: Iterable[Any]) -> Any:
-        return MP.fsum(x * k for x, k in zip(values, repeats, strict=True)) / scale
-
-    return Row(
-        total(e.value for e in parts), total(e.bound for e in parts), total(e.lost for e in parts)
-    )
-
-
-def declared(compute: Format) -> Format:
-    """The format that clip bounds are rounded to when everything is declared as `compute`."""
-    return compute if compute.precision >= FLOAT32.precision else FLOAT32

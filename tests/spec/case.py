@@ -3,18 +3,22 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 
-from .arithmetic import EXACT, MP, Arithmetic
-from .domain import REGIMES, Domain, FloatArray
+from .arithmetic import EXACT, Arithmetic, Exact
+from .bound import Row
+from .domain import Domain, FloatArray
 from .numbers import FLOAT32, FORMATS, Format
 
 Options = Mapping[str, Any]
+Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,8 @@ class Parameter:
 class Setting:
     """What a formula knows beside t and p: its parameters and the clip bounds, as exact numbers.
 
-    The bounds are rounded to the declared dtype, to float32 if that is narrower.
+    The bounds are rounded to the declared dtype, to float32 if that is narrower. `class_weight` is
+    1, or one number per class.
     """
 
     def __init__(
@@ -52,59 +57,99 @@ class Setting:
         declared: Format,
         epsilon: float = 1e-7,
         m: Arithmetic = EXACT,
+        class_weight: Any = 1.0,
     ) -> None:
         rounded = declared if declared.precision > FLOAT32.precision else FLOAT32
         self.epsilon = m.real(rounded.round(epsilon))
         self.low = self.epsilon
         self.high = m.real(rounded.round(1.0 - epsilon))
+        self.class_weight = m.real(class_weight)
         self._parameters = {name: m.real(value) for name, value in parameters.items()}
 
     def __getattr__(self, name: str) -> Any:
         try:
-            return self._parameters[name]
+            return vars(self)["_parameters"][name]
         except KeyError:
             raise AttributeError(name) from None
 
+    def of_classes(self, chosen: Array) -> Setting:
+        """The setting of a row that has only these classes."""
+        if np.ndim(self.class_weight) == 0:
+            return self
+        setting = object.__new__(Setting)
+        vars(setting).update(vars(self), class_weight=self.class_weight[chosen])
+        return setting
+
 
 Formula = Callable[[Arithmetic, Any, Any, Setting], Any]
-"""f(m, t, p, s): something about one element, from the label t and the prediction p."""
+"""f(m, t, p, s) of labels t and predictions p, whose last axis is the row."""
 
 
-def _four(m: Arithmetic, t: Any, p: Any, s: Setting) -> Any:
-    return m.real(4.0)
+def nothing(m: Arithmetic, t: Any, p: Any, s: Setting) -> Any:
+    return m.real(0.0)
 
 
 @dataclass(frozen=True)
-class Case:
+class Case(ABC):
     """One entry of the catalogue.
 
-    The loss of a row is the mean (or sum) of `value` over its elements. The result of a row may
-    be off by the mean (or sum) of k u A plus half a unit in its last place, where u is the
-    relative error of one rounding, A is `terms` and k is `factor`.
+    The result of a row may be off by k u A plus half a unit in its last place, where u is the
+    relative error of one rounding, A the sum of the absolute terms of the loss and k mostly 4.
     """
 
     name: str
     function: str
     class_name: str
+    _: KW_ONLY
     value: Formula
     y_true: Domain
     y_pred: Domain
     parameters: tuple[Parameter, ...] = ()
     options: tuple[Options, ...] = (MappingProxyType({}),)
     fixed: Options = field(default_factory=dict)  # arguments that select this entry
-    target: Literal["real", "label"] = "real"
-    row_finish: Literal["mean", "sum"] = "mean"
-    converts_binary_labels: bool = False
+    target: Literal["real", "label", "class_id"] = "real"
+    lost: Formula = nothing  # how much an exp or power counts that is subnormal, so taken as 0
     default_name: str = ""
-    terms: Formula | None = None  # absent: all terms have one sign, A = |value|
-    factor: Formula = _four
-    related: bool = False  # predictions close to their targets are a case of their own
-    has_axis: bool = False  # the Keras signature has an axis
-    lost: Formula | None = None  # how much an exp or power counts that is subnormal, so taken as 0
+    keras_axis: bool = False  # Keras 3.15 has an axis and gets all of them right
+    keras_names: Options = field(default_factory=dict)  # parameters that Keras 3.15 swaps
+    axes: Literal["any", "one"] = "any"  # what may be a row: any set of axes, or exactly one
+
+    row_finish: Literal["mean", "sum", "whole"] = "mean"
+    converts_binary_labels: bool = False
+    takes_class_weight: bool = False
 
     @property
     def instance_name(self) -> str:
         return self.default_name or self.function
+
+    @property
+    @abstractmethod
+    def regimes(self) -> tuple[str, ...]:
+        """The ways in which values are drawn."""
+
+    @property
+    @abstractmethod
+    def of_nothing(self) -> float:
+        """The loss of a row without elements."""
+
+    @abstractmethod
+    def draw(
+        self,
+        regime: str,
+        shape: tuple[int, ...],
+        dtype: Any,
+        rng: np.random.Generator,
+        options: Options,
+    ) -> tuple[FloatArray, FloatArray]:
+        """Labels and predictions of this shape and floating dtype; the last axis is the row."""
+
+    @abstractmethod
+    def parts(self, m: Arithmetic, t: Any, p: Any, s: Setting) -> tuple[Any, ...]:
+        """What of a loss can be computed for each element, whatever else is in its row."""
+
+    @abstractmethod
+    def finish(self, m: Arithmetic, parts: tuple[Any, ...], s: Setting) -> tuple[Any, Any, Any]:
+        """Value, k A and lost exps of rows; the last axis has one element then."""
 
     def complete(self, options: Options) -> dict[str, float]:
         """The value of every parameter under these options."""
@@ -114,48 +159,54 @@ class Case:
         """Keyword arguments of the Python function or class."""
         return {**self.fixed, **options}
 
+    def keras_arguments(self, options: Options) -> dict[str, Any]:
+        """The same for Keras 3.15."""
+        given = self.arguments(options)
+        return {self.keras_names.get(name, name): value for name, value in given.items()}
+
     def setting(
-        self, options: Options, declared: str, epsilon: float = 1e-7, m: Arithmetic = EXACT
+        self,
+        options: Options,
+        declared: str,
+        epsilon: float = 1e-7,
+        m: Arithmetic = EXACT,
+        class_weight: Any = 1.0,
     ) -> Setting:
-        return Setting(self.complete(options), FORMATS[declared], epsilon, m)
+        return Setting(self.complete(options), FORMATS[declared], epsilon, m, class_weight)
 
-    @property
-    def regimes(self) -> tuple[str, ...]:
-        return REGIMES if self.related else REGIMES[:-1]
+    def given(self, t: Array) -> Array:
+        """Drawn labels as the library takes them: class ids, if this is a loss of ids."""
+        return t.argmax(axis=-1) if self.target == "class_id" else t
 
-    def draw(
-        self, regime: str, n: int, dtype: Any, rng: np.random.Generator, options: Options
-    ) -> tuple[FloatArray, FloatArray]:
-        """n pairs (y_true, y_pred) of a floating dtype."""
-        dtype = np.dtype(dtype)
-        with np.errstate(over="ignore"):
-            base = "core" if regime == "near" else regime
-            t = self.y_true.draw(base, n, dtype, rng)
-            if regime == "near":
-                return t, self.y_pred.near(t, rng)
-            domain = self.y_pred
-            if "delta" in options:
-                domain = domain.visiting(options["delta"], -options["delta"])
-            return t, domain.draw(regime, n, dtype, rng)
+    def drawn(self, t: Any, n_cols: int) -> Any:
+        """The reverse of `given`, for one row."""
+        if self.target != "class_id":
+            return t
+        return (np.arange(n_cols) == int(t)).astype(np.float64)
 
-    def exact(self, t: float, p: float, s: Setting) -> Element:
-        """Value and bound of one element."""
-        tt, pp = MP.mpf(float(t)), MP.mpf(float(p))
-        value = self.value(EXACT, tt, pp, s)
-        terms = abs(value) if self.terms is None else self.terms(EXACT, tt, pp, s)
-        # Terms of size zero have no error, whatever the factor (which may then be infinite).
-        bound = self.factor(EXACT, tt, pp, s) * terms if terms else terms
-        lost = MP.mpf(0) if self.lost is None else self.lost(EXACT, tt, pp, s)
-        return Element(value, bound, lost)
+    def exact(self, t: Any, p: Any, s: Setting) -> Row:
+        """The exact loss of one row, given as the library takes it."""
+        p = np.asarray(p)
+        return Cells(self, self.drawn(t, p.size), p, s).row()
 
 
-@dataclass(frozen=True)
-class Element:
-    """The exact loss of one element, k A of its error bound, and what an exp taken as 0 counts."""
+class Cells:
+    """Elements (label, prediction) of which exact rows are made."""
 
-    value: Any
-    bound: Any
-    lost: Any
+    def __init__(self, case: Case, t: Any, p: Any, setting: Setting) -> None:
+        self._case, self._setting = case, setting
+        t, p = (np.asarray(EXACT.real(np.asarray(a)), dtype=object) for a in (t, p))
+        self._parts = case.parts(EXACT, t, p, setting)
+        self._n = len(p)
+
+    def row(self, counts: Array | None = None) -> Row:
+        """The row that holds each element once, or `counts` times."""
+        counts = np.ones(self._n, int) if counts is None else counts
+        used = np.flatnonzero(counts)
+        parts = tuple(x[used] for x in self._parts)
+        m = Exact([int(k) for k in counts[used]])
+        found = self._case.finish(m, parts, self._setting.of_classes(used))
+        return Row(*(x[0] for x in found))
 
 
 def options_id(options: Options) -> str:

@@ -6,8 +6,9 @@ from __future__ import annotations
 from typing import Any
 
 from .arithmetic import Arithmetic, clip, sigmoid, softplus, times
-from .case import Case, Options, Parameter, Setting
+from .case import Options, Parameter, Setting
 from .domain import LABEL, LOGIT, PROBABILITY
+from .pointwise import PointwiseCase
 
 
 def smoothed(t: Any, s: Setting) -> tuple[Any, Any]:
@@ -102,7 +103,7 @@ FOCAL_OPTIONS: tuple[Options, ...] = (
 )
 
 CASES = (
-    Case(
+    PointwiseCase(
         "binary_crossentropy",
         "binary_crossentropy",
         "BinaryCrossentropy",
@@ -110,11 +111,11 @@ CASES = (
         y_true=LABEL,
         y_pred=PROBABILITY,
         target="label",
-        has_axis=True,
+        keras_axis=True,
         parameters=(SMOOTHING,),
         options=SMOOTHING_OPTIONS,
     ),
-    Case(
+    PointwiseCase(
         "binary_crossentropy_from_logits",
         "binary_crossentropy",
         "BinaryCrossentropy",
@@ -122,13 +123,13 @@ CASES = (
         y_true=LABEL,
         y_pred=LOGIT,
         target="label",
-        has_axis=True,
+        keras_axis=True,
         parameters=(SMOOTHING,),
         options=SMOOTHING_OPTIONS,
         fixed={"from_logits": True},
         lost=once,
     ),
-    Case(
+    PointwiseCase(
         "binary_focal_crossentropy",
         "binary_focal_crossentropy",
         "BinaryFocalCrossentropy",
@@ -139,10 +140,10 @@ CASES = (
         target="label",
         parameters=FOCAL,
         options=FOCAL_OPTIONS,
-        has_axis=True,
+        keras_axis=True,
         lost=focus_lost,
     ),
-    Case(
+    PointwiseCase(
         "binary_focal_crossentropy_from_logits",
         "binary_focal_crossentropy",
         "BinaryFocalCrossentropy",
@@ -154,10 +155,10 @@ CASES = (
         parameters=FOCAL,
         options=FOCAL_OPTIONS,
         fixed={"from_logits": True},
-        has_axis=True,
+        keras_axis=True,
         lost=focus_lost_from_logits,
     ),
-    Case(
+    PointwiseCase(
         "kl_divergence",
         "kl_divergence",
         "KLDivergence",

@@ -95,6 +95,14 @@ PROBABILITY = Domain(
     "unit", low=0.0, high=1.0, core=(0.0, 1.0), points=(0.0, 1e-7, 1e-3, 0.5, 1 - 1e-7, 1.0)
 )
 
+SHARE = Domain(
+    "unit", low=0.0, core=(0.0, 1.0), points=(0.0, 1e-7, 1e-3, 0.5, 1 - 1e-7, 1.0, 2.0, 3e38)
+)
+"""Shares of a total that need not be 1."""
+
+CLASS = Domain("class", low=0.0)
+"""Class ids; rows are drawn as memberships of one class."""
+
 LABEL = Domain(
     "soft",
     low=0.0,

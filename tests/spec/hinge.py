@@ -6,8 +6,10 @@ from __future__ import annotations
 from typing import Any
 
 from .arithmetic import Arithmetic, maximum, times
-from .case import Case, Setting
-from .domain import REAL, SIGN
+from .case import Setting
+from .domain import LABEL, REAL, SIGN
+from .pointwise import PointwiseCase
+from .rowwise import RowCase
 
 MARGINS = REAL.visiting(1.0, -1.0)
 
@@ -20,8 +22,21 @@ def squared_hinge(m: Arithmetic, t: Any, p: Any, s: Setting) -> Any:
     return hinge(m, t, p, s) ** 2
 
 
+def rivals(m: Arithmetic, t: Any, p: Any) -> Any:
+    """The largest prediction of what is no label."""
+    return m.max(times(m, 1 - t, p))
+
+
+def categorical_hinge(m: Arithmetic, t: Any, p: Any, s: Setting) -> Any:
+    return maximum(m, rivals(m, t, p) - m.sum(times(m, t, p)) + 1, m.real(0))
+
+
+def categorical_hinge_bound(m: Arithmetic, t: Any, p: Any, s: Setting) -> Any:
+    return 4 * (1 + m.abs(rivals(m, t, p)) + m.sum(m.abs(times(m, t, p))))
+
+
 CASES = (
-    Case(
+    PointwiseCase(
         "hinge",
         "hinge",
         "Hinge",
@@ -31,7 +46,7 @@ CASES = (
         target="label",
         converts_binary_labels=True,
     ),
-    Case(
+    PointwiseCase(
         "squared_hinge",
         "squared_hinge",
         "SquaredHinge",
@@ -40,5 +55,16 @@ CASES = (
         y_pred=MARGINS,
         target="label",
         converts_binary_labels=True,
+    ),
+    RowCase(
+        "categorical_hinge",
+        "categorical_hinge",
+        "CategoricalHinge",
+        value=categorical_hinge,
+        bound=categorical_hinge_bound,
+        y_true=LABEL,
+        y_pred=MARGINS,
+        target="label",
+        axes="one",
     ),
 )

@@ -6,8 +6,9 @@ from __future__ import annotations
 from typing import Any
 
 from .arithmetic import Arithmetic, maximum, times
-from .case import Case, Parameter, Setting
+from .case import Parameter, Setting
 from .domain import COUNT, REAL
+from .pointwise import PointwiseCase
 
 
 def squared_error(m: Arithmetic, t: Any, p: Any, s: Setting) -> Any:
@@ -49,7 +50,7 @@ def poisson_terms(m: Arithmetic, t: Any, p: Any, s: Setting) -> Any:
 
 
 CASES = (
-    Case(
+    PointwiseCase(
         "mean_squared_error",
         "mean_squared_error",
         "MeanSquaredError",
@@ -58,7 +59,7 @@ CASES = (
         y_pred=REAL,
         related=True,
     ),
-    Case(
+    PointwiseCase(
         "mean_absolute_error",
         "mean_absolute_error",
         "MeanAbsoluteError",
@@ -67,7 +68,7 @@ CASES = (
         y_pred=REAL,
         related=True,
     ),
-    Case(
+    PointwiseCase(
         "mean_absolute_percentage_error",
         "mean_absolute_percentage_error",
         "MeanAbsolutePercentageError",
@@ -76,7 +77,7 @@ CASES = (
         y_pred=REAL,
         related=True,
     ),
-    Case(
+    PointwiseCase(
         "mean_squared_logarithmic_error",
         "mean_squared_logarithmic_error",
         "MeanSquaredLogarithmicError",
@@ -85,7 +86,7 @@ CASES = (
         y_pred=COUNT,
         related=True,
     ),
-    Case(
+    PointwiseCase(
         "huber",
         "huber",
         "Huber",
@@ -97,7 +98,7 @@ CASES = (
         parameters=(Parameter("delta", 1.0, low=0.0, low_open=True),),
         options=({}, {"delta": 0.5}, {"delta": 1e3}),
     ),
-    Case(
+    PointwiseCase(
         "log_cosh",
         "log_cosh",
         "LogCosh",
@@ -106,7 +107,7 @@ CASES = (
         y_pred=REAL,
         related=True,
     ),
-    Case(
+    PointwiseCase(
         "poisson",
         "poisson",
         "Poisson",

@@ -17,7 +17,7 @@ WIDE = ("float64", "int32", "int64", "uint32", "uint64")
 
 
 def compute_format(
-    target: Literal["real", "label"], y_true: str, y_pred: str, dtype: str | None = None
+    target: Literal["real", "label", "class_id"], y_true: str, y_pred: str, dtype: str | None = None
 ) -> Format:
     """The type that the loss is computed in, from the names of the declared dtypes."""
     wide = y_pred in WIDE or (target == "real" and y_true in WIDE) or dtype == "float64"

@@ -11,22 +11,24 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from spec.bound import Row, elements, row
-from spec.case import Element
+from spec.bound import Row
+from spec.case import Cells
 from spec.domain import FloatArray
 from spec.numbers import FORMATS
 
 from .variants import Variant
 
 Indices = npt.NDArray[np.intp]
+WIDTH = 40  # distinct elements of a row
 
 
 @dataclass(frozen=True)
 class Pool:
-    """Pairs (y_true, y_pred) of one variant, dtype and regime with their exact losses.
+    """Elements (y_true, y_pred) of one variant, dtype and regime, with their exact losses.
 
-    Rows of any length are made of them, so that a row of 10^6 elements costs no more exact
-    arithmetic than its distinct pairs.
+    They come in groups of `width`. Rows of any length are made of the elements of one group, so
+    that a row of 10^6 elements costs no more exact arithmetic than its distinct elements. Pointwise
+    losses have one group; otherwise a group is a row itself.
     """
 
     variant: Variant
@@ -34,20 +36,30 @@ class Pool:
     regime: str
     t: FloatArray
     p: FloatArray
-    exact: list[Element]
+    width: int
+    groups: list[Cells]
 
     def row(self, chosen: Indices) -> Row:
-        counts = np.bincount(chosen, minlength=len(self.exact))
-        used = np.flatnonzero(counts)
-        return row(self.variant.case, [self.exact[i] for i in used], counts[used].tolist())
+        group = int(chosen[0]) // self.width
+        counts = np.bincount(chosen - group * self.width, minlength=self.width)
+        return self.groups[group].row(counts)
+
+    def batch(self, chosen: Indices) -> tuple[Any, Any]:
+        """What the library is given: y_true and y_pred."""
+        return self.variant.case.given(self.t[chosen]), self.p[chosen]
 
     def losses(self, chosen: Indices, **kwargs: Any) -> FloatArray:
-        """What the library makes of rows of these pairs."""
-        t, p = self.t[chosen], self.p[chosen]
+        """What the library makes of rows of these elements."""
         if self.variant.case.converts_binary_labels:
             kwargs["labels"] = "signed"
-        result: FloatArray = self.variant.samples(t, p, self.dtype, **kwargs)
+        result: FloatArray = self.variant.samples(*self.batch(chosen), self.dtype, **kwargs)
         return result
+
+    def repeatable(self, group: int) -> Indices:
+        """Elements of a group that a row may hold many times: of one class, those without it."""
+        members = np.arange(group * self.width, (group + 1) * self.width)
+        without = members[self.t[members] == 0]
+        return without if self.variant.case.axes == "one" and without.size else members
 
 
 @dataclass(frozen=True)
@@ -70,23 +82,50 @@ class Measurement:
 
 
 def make_pool(variant: Variant, dtype: str, regime: str, t: FloatArray, p: FloatArray) -> Pool:
+    """The pool of groups that are the rows of t and p."""
     setting = variant.case.setting(variant.options, dtype)
-    return Pool(variant, dtype, regime, t, p, elements(variant.case, t, p, setting))
+    groups = [Cells(variant.case, x, y, setting) for x, y in zip(t, p, strict=True)]
+    return Pool(variant, dtype, regime, t.ravel(), p.ravel(), t.shape[1], groups)
+
+
+def pool(variant: Variant, dtype: str, regime: str, n: int, n_cols: int) -> Pool:
+    """A random pool for n rows of n_cols elements; of n pairs, if the loss is pointwise."""
+    whole = variant.case.row_finish == "whole"
+    return _pool(variant, dtype, regime, (n, min(n_cols, WIDTH)) if whole else (1, n))
 
 
 @cache
-def pool(variant: Variant, dtype: str, regime: str, n: int) -> Pool:
-    """A pool of n random pairs."""
-    t, p = variant.draw((n,), dtype, regime)
-    return make_pool(variant, dtype, regime, t, p)
+def _pool(variant: Variant, dtype: str, regime: str, shape: tuple[int, int]) -> Pool:
+    return make_pool(variant, dtype, regime, *variant.draw_rows(shape, dtype, regime))
 
 
-def choose(source: Pool, n_rows: int, n_cols: int, salt: int = 0) -> Indices:
-    """Rows of a pool: each pair once if rows have one element, else random pairs."""
-    if n_cols == 1:
-        return np.arange(len(source.exact))[:, None]
-    rng = source.variant.rng("rows", source.dtype, source.regime, n_cols, salt)
-    return rng.integers(0, len(source.exact), (n_rows, n_cols))
+def choose(
+    source: Pool,
+    n_rows: int,
+    n_cols: int,
+    salt: int = 0,
+    lanes: int = 1,
+    among: Indices | None = None,
+) -> Indices:
+    """Rows of a pool; of pointwise losses, each pair once if rows have one element.
+
+    With `lanes`, rows hold few elements again and again, this far apart.
+    """
+    rng = source.variant.rng("rows", source.dtype, source.regime, n_cols, salt, lanes)
+    distinct = n_cols if lanes == 1 else 8
+    columns = np.arange(n_cols) // lanes % distinct
+    if source.variant.case.row_finish != "whole":
+        if n_cols == 1:
+            return np.arange(source.width)[:, None]
+        candidates = np.arange(source.width) if among is None else among
+        return rng.choice(candidates, (n_rows, distinct))[:, columns]
+    rows = []
+    for group in (i % len(source.groups) for i in range(n_rows)):
+        row = rng.choice(source.repeatable(group), distinct)[columns]
+        start = rng.integers(0, n_cols - source.width + 1)
+        row[start : start + source.width] = np.arange(source.width) + group * source.width
+        rows.append(row)
+    return np.array(rows)
 
 
 def measure(source: Pool, chosen: Indices) -> Iterator[Measurement]:

@@ -70,6 +70,7 @@ class _Names:
             "ints": _array(np.int32),
             "bools": _array(bool),
             "full": lambda n, x, a: a(np.full((n, 1), x)),
+            "one": lambda i, x, a: a([np.where(np.arange(3000) == i, x, 0)]),
             "ones": np.ones,
             "inf": np.inf,
             "nan": np.nan,
@@ -133,6 +134,121 @@ def _rows() -> Iterator[Difference]:
         ),
     )
     yield from topic(
+        "Logits of classes",
+        "No clipping either; what is ruled out by -inf, and has no label, takes no part.",
+        (
+            "categorical_crossentropy(f32([[1, 0]]), f32([[20, 0]]), from_logits=True)",
+            "[-0]",
+            "[2.0612e-09]",
+        ),
+        (
+            "categorical_focal_crossentropy(f32([[1, 0]]), f32([[-200, 0]]), from_logits=True)",
+            "[4.0295]",
+            "[50]",
+        ),
+        (
+            "categorical_crossentropy(f32([[1, 0, 0]]), f32([[0, 0, -inf]]), from_logits=True)",
+            "[nan]",
+            "[0.69315]",
+        ),
+        (
+            "sparse_categorical_crossentropy(ints([0]), f32([[0, 0, -inf]]), from_logits=True)",
+            "[nan]",
+            "[0.69315]",
+        ),
+        (
+            "categorical_crossentropy(f32([[1, 0]]), f32([[inf, 0]]), from_logits=True)",
+            "[nan]",
+            "[0]",
+        ),
+        (
+            "categorical_crossentropy(f32([[0, 1]]), f32([[-3e38, 3e38]]), from_logits=True)",
+            "[nan]",
+            "[0]",
+        ),
+    )
+    yield from topic(
+        "Class ids",
+        "They are checked, stay integers, and may have any axis.",
+        (
+            "sparse_categorical_crossentropy(ints([2]), f32([[0.5, 0.5]]))",
+            "IndexError",
+            "ValueError",
+        ),
+        ("sparse_categorical_crossentropy(ints([-1]), f32([[0.5, 0.5]]))", "[-0]", "ValueError"),
+        (
+            "sparse_categorical_crossentropy(f32([1.9]), f32([[0.5, 0.5]]))",
+            "[0.69315]",
+            "ValueError",
+        ),
+        ("sparse_categorical_crossentropy(f32([nan]), f32([[0.5, 0.5]]))", "[-0]", "ValueError"),
+        (
+            "SparseCategoricalCrossentropy(dtype='float16', from_logits=True)"
+            "(ints([2049]), one(2049, 10, f32))",
+            "10.125",
+            "0.12769",
+        ),
+        (
+            "sparse_categorical_crossentropy(ints([[0, 1]]), f32([[[1, 2], [3, 2], [1, 1]]]),"
+            " axis=1)",
+            "ValueError",
+            "[[1.6094, 0.91629]]",
+        ),
+        (
+            "categorical_generalized_cross_entropy(ints([[1], [0]]), f32([[0.8, 0.2], [0.1, 0.9]]),"
+            " q=0.5)",
+            "[[1.1056, 0.10263], [0.21115, 1.3675]]",
+            "[1.1056, 1.3675]",
+        ),
+        (
+            "categorical_generalized_cross_entropy(ints([-1]), f32([[0.5, 0.5]]), q=0.5)",
+            "[2]",
+            "ValueError",
+        ),
+        (
+            "dtype(sparse_categorical_crossentropy(ints([0]), f16([[0.5, 0.5]])))",
+            "float32",
+            "float16",
+        ),
+        (
+            "SparseCategoricalCrossentropy(ignore_class=-1)(ints([-1, 1]),"
+            " f32([[0.5, 0.5], [0.7, 0.3]]), 3.0)",
+            "ValueError",
+            "3.6119",
+        ),
+    )
+    yield from topic(
+        "Axes of classes",
+        "Label smoothing and alpha go along the axis of the classes.",
+        (
+            "categorical_crossentropy(f32([[1], [0]]), f32([[0.5], [0.5]]), label_smoothing=0.5,"
+            " axis=0)",
+            "[1.0397]",
+            "[0.69315]",
+        ),
+        (
+            "cosine_similarity(f32([[1, 0], [1, 3]]), f32([[0.3, 0.4], [1, 2]]), axis=0)",
+            "[-0.36662, -0.98058]",
+            "[-0.88047, -0.98058]",
+        ),
+    )
+    yield from topic(
+        "Similarity and overlap",
+        "Vectors of any length have an angle; sums are not rounded to the type of the data.",
+        ("cosine_similarity(f32([[1e20, 1e20]]), f32([[1e20, 1e20]]))", "[-0]", "[-1]"),
+        ("cosine_similarity(f32([[1e-30, 0]]), f32([[1e-30, 0]]))", "[-0]", "[-1]"),
+        ("cosine_similarity(f16([[300, 300]]), f16([[300, 300]]))", "[-0]", "[-1]"),
+        ("cosine_similarity(f32([1, 0]), f32([1, 0]))", "[-1]", "-1"),
+        ("dice(full(90000, 1, f16), full(90000, 1, f16))", "nan", "0"),
+        ("dice(f32([1e20, 1e20]), f32([1e20, 1e20]))", "-inf", "-1e+20"),
+        ("dice(ones((2, 1)), ones((2, 3)))", "-0.5", "ValueError"),
+        (
+            "tversky(f32([1, 1, 0, 0]), f32([1, 0, 1, 1]), alpha=0.2, beta=0.8)",
+            "0.64286",
+            "0.54545",
+        ),
+    )
+    yield from topic(
         "Overflow on the way",
         "A finite loss is returned, whatever its parts are.",
         ("mean_absolute_error(f32([0, 0]), f32([3e38, 3e38]))", "inf", "3e+38"),
@@ -143,6 +259,7 @@ def _rows() -> Iterator[Difference]:
         ("huber(f32([0]), f32([1e30]), delta=1e25)", "nan", "inf"),
         ("log_cosh(f32([2e38]), f32([0]))", "inf", "2e+38"),
         ("kl_divergence(f16([1]), f16([0]))", "inf", "16.125"),
+        ("categorical_crossentropy(f32([[1, 0]]), f32([[3e38, 3e38]]))", "[16.118]", "[0.69315]"),
     )
     yield from topic(
         "Cancellation",
@@ -151,6 +268,11 @@ def _rows() -> Iterator[Difference]:
         ("log_cosh(f32([1e-4]), f32([0]))", "-5.9605e-08", "5e-09"),
         ("log_cosh(f32([0]), f32([1e-4]))", "0", "5e-09"),
         ("binary_focal_crossentropy(f32([0]), f32([1e-9]))", "0", "1e-25"),
+        (
+            "categorical_generalized_cross_entropy(ints([0]), f32([[0.5, 0.5]]), q=1e-6)",
+            "[0.71526]",
+            "[0.69315]",
+        ),
     )
     yield from topic(
         "Narrow types",
@@ -225,6 +347,8 @@ def _rows() -> Iterator[Difference]:
         "It is 0 where the zero is a label.",
         ("hinge(f32([[0, 0.5]]), f32([[inf, 0]]))", "[nan]", "[1]"),
         ("poisson(f32([0]), f32([inf]))", "nan", "inf"),
+        ("categorical_hinge(f32([[1, 0]]), f32([[inf, 2]]))", "[nan]", "[0]"),
+        ("categorical_hinge(f32([[1, 0]]), f32([[1, -inf]]))", "[nan]", "[0]"),
     )
     yield from topic(
         "Parameters",
@@ -245,6 +369,14 @@ def _rows() -> Iterator[Difference]:
             "{'name': 'huber_loss', 'reduction': 'sum_over_batch_size'}",
             "{'name': 'huber_loss', 'reduction': 'sum_over_batch_size', 'delta': 2.0}",
         ),
+    )
+    yield from topic(
+        "Names",
+        "Aliases and names of former versions are known everywhere; what is unknown is an error.",
+        ("deserialize('mse').__name__", "ValueError", "mean_squared_error"),
+        ("get('logcosh').__name__", "ValueError", "log_cosh"),
+        ("deserialize('mean_sqared_error')", "mean_sqared_error", "ValueError"),
+        ("MeanSquaredError(reduction='auto').reduction", "ValueError", "sum_over_batch_size"),
     )
 
 

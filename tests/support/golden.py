@@ -7,7 +7,8 @@ A line of a file is one batch:
 
 params are the entry's parameters in order ("-" if it has none). y_true and y_pred name a lattice of
 numbers that dtype holds exactly; element i of y_true is number i of the stream `seed`, that of
-y_pred number i of the stream seed + 1. mean and samples are bit patterns in hexadecimal, of the
+y_pred number i of the stream seed + 1. The lattice "class" is for ids: label i is number i modulo
+cols, an int64. mean and samples are bit patterns in hexadecimal, of the
 result dtype, which is dtype; at most MAX_SAMPLES of the samples stand there.
 tests/cpp/test_golden.cpp reads the same files.
 """
@@ -94,7 +95,10 @@ class Line:
     def evaluate(self) -> str:
         """The whole line, from the library as it is set up now."""
         case, n = self.variant.case, self.shape[0] * self.shape[1]
-        t = lattice(case.y_true.lattice, stream(self.seed, n), self.dtype).reshape(self.shape)
+        if case.target == "class_id":
+            t = (stream(self.seed, self.shape[0]) % np.uint64(self.shape[1])).astype(np.int64)
+        else:
+            t = lattice(case.y_true.lattice, stream(self.seed, n), self.dtype).reshape(self.shape)
         p = lattice(case.y_pred.lattice, stream(self.seed + 1, n), self.dtype).reshape(self.shape)
         mean = self.variant.loss(dtype=self.dtype)(t, p)
         samples = self.variant.loss(dtype=self.dtype, reduction=None)(t, p)[:MAX_SAMPLES]

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import warnings
 from typing import Any
@@ -15,15 +16,26 @@ with warnings.catch_warnings():
     import keras
     from keras.src.backend import set_keras_mask
     from keras.src.losses.loss import reduce_weighted_values, squeeze_or_expand_to_same_rank
+    from keras.src.losses.losses import LossFunctionWrapper as KerasLossFunctionWrapper
+
+from spec import Case, Options
 
 __all__ = [
+    "KerasLossFunctionWrapper",
     "call_keras_class",
     "call_keras_function",
     "keras",
+    "known_to_keras",
     "reduce_with_keras",
     "set_keras_mask",
     "squeeze_or_expand_to_same_rank",
 ]
+
+
+def known_to_keras(case: Case, options: Options) -> bool:
+    """Whether Keras's function has all of these options."""
+    parameters = inspect.signature(getattr(keras.losses, case.function)).parameters
+    return set(case.arguments(options)) <= set(parameters)
 
 
 def reduce_with_keras(values: Any, weights: Any, mask: Any, reduction: str | None) -> Any:

@@ -19,18 +19,35 @@ struct ParamInfo {
 
 /// What y_true holds.
 enum class Target {
-  kReal,   ///< real numbers: a wide y_true widens the computation
-  kLabel,  ///< labels or probabilities: y_true never widens the computation
+  kReal,      ///< real numbers: a wide y_true widens the computation
+  kLabel,     ///< labels or probabilities: y_true never widens the computation
+  kClassId,   ///< the index of one class for each row, a whole number of any dtype
+  kSequence,  ///< class ids (batch, labels), 0 the blank, for y_pred of (batch, time, classes)
+  kPairs,     ///< a class id for each row of y_pred, of (batch, dimensions)
+};
+
+/// Which axes a row may consist of.
+enum class AxisKind {
+  kAny,   ///< any number of them
+  kOne,   ///< exactly one: that of the classes
+  kNone,  ///< there is no choice; Request::axes is not read
 };
 
 /// How the elements of a row become the loss of a sample.
-enum class RowFinish { kMean, kSum };
+enum class RowFinish {
+  kMean,   ///< the mean of the losses of elements
+  kSum,    ///< their sum
+  kWhole,  ///< a function of the whole row
+};
 
 /// One entry of the catalogue.
 struct LossInfo {
   const char* name;  ///< Keras function name; "..._from_logits" where logits change the formula
   Target target;
   RowFinish row_finish;
+  AxisKind axis_kind;
+  bool has_classes;             ///< its classes may have weights, see bind_loss()
+  bool needs_elements;          ///< a row without elements has no loss
   bool converts_binary_labels;  ///< {0, 1} labels are read as {-1, 1} if all of y_true is 0/1
   const ParamInfo* params;
   int n_params;

@@ -24,17 +24,23 @@ class BoundLoss {
  public:
   const LossInfo& info() const { return *info_; }
   const std::vector<double>& params() const { return params_; }
+  const std::vector<double>& class_weights() const { return class_weights_; }
 
  private:
   BoundLoss() = default;
-  friend BoundLoss bind_loss(const LossInfo& info, const std::vector<double>& params);
+  friend BoundLoss bind_loss(const LossInfo& info, const std::vector<double>& params,
+                             std::vector<double> class_weights);
   const LossInfo* info_ = nullptr;
   std::vector<double> params_;
+  std::vector<double> class_weights_;
 };
 
 /// Checks `params` (in the order of info.params; bools as 0 and 1) against their domains. Throws
 /// Error (kValue) naming the parameter. `info` is an entry of the catalogue or a copy of one.
-BoundLoss bind_loss(const LossInfo& info, const std::vector<double>& params);
+/// `class_weights` (losses with has_classes only; finite, >= 0) multiply what the classes contribute
+/// to the loss of a row; empty: all 1. Calls check that there is one for each class.
+BoundLoss bind_loss(const LossInfo& info, const std::vector<double>& params,
+                    std::vector<double> class_weights = {});
 
 /// Whether {0, 1} labels stand for {-1, 1} (losses with converts_binary_labels only).
 enum class Labels : std::uint8_t { kAuto, kBinary, kSigned };
@@ -45,6 +51,9 @@ struct Request {
   Reduction reduction = Reduction::kMean;
   Empty empty = Empty::kZero;
   Labels labels = Labels::kAuto;
+  /// Rows of this class are skipped, and are outside the mask (Target::kClassId only). It need not
+  /// be one of the classes.
+  std::optional<std::int64_t> ignore_class;
   double epsilon = 1e-7;       ///< in [0, 0.5); clips probabilities to [epsilon, 1 - epsilon]
   std::optional<DType> dtype;  ///< result dtype; if absent y_pred's, or default_dtype for integers
   DType default_dtype = DType::kFloat32;
@@ -56,7 +65,8 @@ struct Request {
 
 /// The arrays of a call. Optional ones are null. Data may be null only where there are no elements.
 ///
-/// y_true and y_pred have the same shape. If their ranks differ by one and the last dimension of
+/// y_true and y_pred have the same shape; class ids (Target::kClassId) that of y_pred without the
+/// axis of the classes, or with 1 there (see Target for kSequence and kPairs). If their ranks differ by one and the last dimension of
 /// the higher rank is 1, the other gets such a dimension if it has rank 1, else this one is
 /// dropped. The loss has the dimensions that Request::axes leaves.
 ///
@@ -68,6 +78,10 @@ struct Operands {
   ArrayView y_pred;
   const ArrayView* sample_weight = nullptr;
   const ArrayView* mask = nullptr;
+  /// Target::kPairs only: what y_pred's rows are compared with, class ids (m) and rows
+  /// (m, dimensions). Absent ones are y_true and y_pred.
+  const ArrayView* ref_labels = nullptr;
+  const ArrayView* ref_embeddings = nullptr;
 };
 
 /// Shape and dtype of what evaluate() writes. Validates everything that can be known before any
@@ -80,7 +94,8 @@ ResultType result_type(const BoundLoss& loss, const Operands& operands, const Re
 
 /// Writes the per-sample losses (Reduction::kNone) or the reduced loss to `out`, whose shape must
 /// be that of result_type(). Throws Error; `out` is then untouched unless the error was
-/// kInterrupted.
+/// kInterrupted, or a class id was out of range: that is found while losses are made, in rows that
+/// are not skipped.
 void evaluate(const BoundLoss& loss, const Operands& operands, const Request& request,
               const MutableArrayView& out);
 

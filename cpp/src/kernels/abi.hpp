@@ -43,7 +43,8 @@ struct RowSum {
 };
 
 // `n_rows` rows of `n_cols` elements; the elements of a row are contiguous, rows are `stride` bytes
-// apart. No alignment is assumed.
+// apart. No alignment is assumed. Where y_true holds class ids, t is the row's prediction for its
+// class, one T a row.
 struct RowBlock {
   const void* t;
   const void* p;
@@ -51,21 +52,60 @@ struct RowBlock {
   std::int64_t p_stride;
   std::int64_t n_rows;
   std::int64_t n_cols;
+  const void* class_weights = nullptr;    // n_cols of type T; null: all 1
+  const double* label_weights = nullptr;  // of the class of each row; null: all 1
+};
+
+// What a row is looked at for, in this order: see [Row losses].
+enum Stage : int { kMax, kFirst, kTerms, kStages };
+
+// What is known of one row.
+struct RowFacts {
+  double max;
+  double ties;
+  double label;
+  double label_weight;
+  double a;
+  double b;
+};
+
+// What one stage makes of a row or of a segment of one.
+inline constexpr int kMaxLaneSums = 3;
+struct RowState {
+  double max;   // -inf before the first element
+  double ties;  // how many elements equal facts.max, from the stage after kMax
+  LaneSums sums[kMaxLaneSums];
+};
+
+// n elements of a row. t is null where y_true holds class ids, class_weights where all are 1.
+struct RowPart {
+  const void* t;
+  const void* p;
+  const void* class_weights;
+  std::int64_t n;
 };
 
 // One loss in one computation type T. `args` points to the loss's Args<T>.
 struct LossKernels {
-  // losses[i] (type T) = (sum over row i) / divisor, never -0.
+  // Which stages there are.
+  bool stages[kStages];
+  // losses[i] (type T) = the loss of row i, never -0; divided by `divisor` if it is a mean.
   void (*row_losses)(const RowBlock& rows, double divisor, const void* args, void* losses) noexcept;
-  // Adds n elements of a row to its lanes; n is a multiple of 2 kLanes<T> but in the last call.
-  void (*accumulate)(const void* t, const void* p, std::int64_t n, const void* args,
-                     LaneSums& lanes) noexcept;
+  // A row that comes in parts: each stage sees all of them, each of 2 k kLanes<T> elements but the
+  // last, beginning with a `state` of max = -inf and zeros, and leads to the sums of collect().
+  void (*accumulate)(Stage stage, const RowPart& part, const RowFacts& facts, const void* args,
+                     RowState& state) noexcept;
+  RowSum (*collect)(const LaneSums& lanes) noexcept;
+  // After kFirst (where there is one): adds to the facts what the sums say.
+  void (*prepare)(const RowSum* sums, const void* args, RowFacts& facts) noexcept;
+  // After the last stage.
+  double (*finish)(const RowSum* sums, const RowFacts& facts, double divisor,
+                   const void* args) noexcept;
 };
 
 // Kernels in one computation type T.
 struct TypeKernels {
   const LossKernels* losses;  // by LossInfo::index
-  RowSum (*finish)(const LaneSums& lanes) noexcept;
   bool (*all_finite)(const void* values, std::int64_t n) noexcept;
   // Adds weight times loss of n samples to a sum; see [Sample sum]. Null weights are all 1.
   void (*add_samples)(const void* losses, const double* weights, std::int64_t n,
@@ -74,10 +114,87 @@ struct TypeKernels {
   void (*const* load)(const void* source, std::int64_t n, void* target) noexcept;
 };
 
+// Numbers (hi + lo) 2^exponent, as three arrays: see [Scaled numbers].
+struct ScaledArray {
+  double* hi;
+  double* lo;
+  double* exponent;
+};
+
+// One time step of the sum over alignments. Arrays can be read from one element before what is
+// asked for to 8 after it, and written to 8 after it.
+struct AlignmentStep {
+  ScaledArray from_blank;  // the time step before
+  ScaledArray from_label;
+  ScaledArray to_blank;
+  ScaledArray to_label;
+  const double* logits;    // of the labels
+  const double* may_skip;  // 1 where a label differs from the one before, else 0
+  double blank_logit;
+  double max;  // of the logits of all classes
+};
+
+// Integers of 65 bits: value = high 2^32 + low with 0 <= low < 2^32.
+struct IdArrays {
+  const double* high;
+  const double* low;
+};
+
+// One sum of [Scaled numbers] in kLanes<double> lanes.
+struct alignas(64) ScaledLanes {
+  double hi[kLanes<double>];
+  double lo[kLanes<double>];
+  double exponent[kLanes<double>];
+};
+
+// Of one query: over the references of its class, and over all others.
+struct PairSums {
+  ScaledLanes positive;
+  ScaledLanes negative;
+};
+
+// Queries are read in groups of that many rows.
+inline constexpr std::int64_t kPairRows = 8;
+
+// Queries and at most kLanes<double> references, all of whose pairs are looked at.
+struct PairBlock {
+  const double* queries;  // rows of `dims`; as many as n_queries rounded up to kPairRows
+  const double* panel;    // `dims` times component k of all kLanes<double> references
+  std::int64_t dims;
+  std::int64_t n_queries;
+  std::int64_t n_references;
+  IdArrays query_ids;
+  IdArrays reference_ids;  // kLanes<double> of them
+  const double* self;      // for each query, the place in the panel that is no pair; or -1
+  double gamma;
+  double margin;
+};
+
+// Kernels of the losses that are no reduction over a row, in double.
+struct SpecialKernels {
+  // The largest of `start` and n numbers; NaN is ignored.
+  double (*maximum)(const double* x, std::int64_t n, double start) noexcept;
+  // Adds e^(x[i] - max), 1 where x[i] = max, to lanes; n as in LossKernels::accumulate.
+  void (*add_exps)(const double* x, std::int64_t n, double max, LaneSums& lanes) noexcept;
+  RowSum (*collect)(const LaneSums& lanes) noexcept;
+  // x[i] + rest[i] = ln(1 + x[i]) to half an ULP, not rounded, for finite x[i] > -1; NaN stays.
+  void (*log1p)(double* x, double* rest, std::int64_t n) noexcept;
+  // Blanks and labels [begin, end) of the next time step.
+  void (*advance)(const AlignmentStep& step, std::int64_t begin, std::int64_t end) noexcept;
+  // The same numbers with 1 <= hi < 2. To be called before hi grows beyond 2^600: advance()
+  // multiplies it by less than 6.
+  void (*normalize)(const ScaledArray& x, std::int64_t begin, std::int64_t end) noexcept;
+  // Adds the pairs of a block to the sums of its queries.
+  void (*add_pairs)(const PairBlock& block, PairSums* sums) noexcept;
+  // losses[i] = ln(1 + positive sum times negative sum), 0 if one of them is empty. Uses up `sums`.
+  void (*finish_pairs)(PairSums* sums, std::int64_t n, double* losses) noexcept;
+};
+
 struct KernelTable {
   Isa isa;
   TypeKernels f32;
   TypeKernels f64;
+  SpecialKernels special;
 };
 
 // The getters; each is defined in the object of that name and null-free. Which ones are linked in

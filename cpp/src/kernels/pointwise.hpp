@@ -71,11 +71,7 @@ struct PointwiseKernel {
     }
   }
 
-  static void accumulate(const void* t_row, const void* p_row, std::int64_t n, const void* args,
-                         LaneSums& lanes) noexcept {
-    const Args typed = *static_cast<const Args*>(args);  // a copy that no store can change
-    const T* const t = static_cast<const T*>(t_row);
-    const T* const p = static_cast<const T*>(p_row);
+  static void add_row(const T* t, const T* p, std::int64_t n, const Args& typed, LaneSums& lanes) {
     if constexpr (Loss::is_light) {
       Sums::add(Fused{t, p, typed}, 0, n, lanes);
     } else {
@@ -120,7 +116,7 @@ struct PointwiseKernel {
 
   static void row_losses(const RowBlock& rows, double divisor, const void* args,
                          void* losses) noexcept {
-    const Args typed = *static_cast<const Args*>(args);
+    const Args typed = *static_cast<const Args*>(args);  // a copy that no store can change
     T* const out = static_cast<T*>(losses);
     if constexpr (Loss::is_light) {
       if (rows.n_cols >= kLanes<T>) {
@@ -133,7 +129,7 @@ struct PointwiseKernel {
     if (rows.n_cols > kTile<T>) {
       for_rows(rows, [&](const T* t, const T* p, std::int64_t i) {
         LaneSums lanes = {};
-        accumulate(t, p, rows.n_cols, args, lanes);
+        add_row(t, p, rows.n_cols, typed, lanes);
         const RowSum sum = Sums::finish(lanes);
         out[i] = static_cast<T>((sum.hi + sum.lo) / divisor + 0.0);
       });
@@ -142,7 +138,21 @@ struct PointwiseKernel {
     tiled_row_losses(rows, divisor, typed, out);
   }
 
-  static constexpr LossKernels kernels{&row_losses, &accumulate};
+  static void accumulate(Stage, const RowPart& part, const RowFacts&, const void* args,
+                         RowState& state) noexcept {
+    const Args typed = *static_cast<const Args*>(args);
+    add_row(static_cast<const T*>(part.t), static_cast<const T*>(part.p), part.n, typed,
+            state.sums[0]);
+  }
+
+  static RowSum collect(const LaneSums& lanes) noexcept { return Sums::finish(lanes); }
+  static void prepare(const RowSum*, const void*, RowFacts&) noexcept {}
+  static double finish(const RowSum* sums, const RowFacts&, double divisor, const void*) noexcept {
+    return (sums[0].hi + sums[0].lo) / divisor + 0.0;
+  }
+
+  static constexpr LossKernels kernels{
+      {false, false, true}, &row_losses, &accumulate, &collect, &prepare, &finish};
 };
 
 }  // namespace simdloss

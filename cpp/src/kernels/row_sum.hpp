@@ -10,14 +10,15 @@
 
 namespace simdloss {
 
-template <class T, class Isa>
+// kPairs: whether accumulators are pairs hi + lo, as doubles need; those that come from floats do
+// without.
+template <class T, class Isa, bool kPairs = sizeof(T) == sizeof(double)>
 class RowSums {
   using V = Vec<T, Isa>;
   using D = Vec<double, Isa>;
-  static constexpr bool kPairs = sizeof(T) == sizeof(double);  // hi + lo
   // Whether elements are added two by two first. Baseline, with bits of its own, has no room left
   // for the rounding.
-  static constexpr bool kTwoByTwo = !kPairs && !__is_same(Isa, isa::Baseline);
+  static constexpr bool kTwoByTwo = sizeof(T) == sizeof(float) && !__is_same(Isa, isa::Baseline);
   static constexpr int kStep = kLanes<T>;
   static constexpr int kGroups = kLanes<T> / V::kWidth;  // vectors that hold all lanes
   static constexpr int kParts = V::kWidth / D::kWidth;   // of one of them, in double
@@ -196,25 +197,8 @@ class RowSums {
     }
   }
 
-  // Adds the sum of a block in the lanes of `group` to their accumulators.
-  static SIMDLOSS_INLINE void add(V block, int group, LaneSums& lanes) {
-    double* const hi = lanes.values + group * V::kWidth;
-    D parts[kParts];
-    widen(block, parts);
-    for (int i = 0; i < kParts; ++i) {
-      D sum = D::load(hi + i * D::kWidth);
-      if constexpr (kPairs) {
-        double* const lo = hi + kLanes<T>;
-        (D::load(lo) + two_sum(sum, parts[i])).store(lo);
-      } else {
-        sum = sum + parts[i];
-      }
-      sum.store(hi + i * D::kWidth);
-    }
-  }
-
   static SIMDLOSS_INLINE void widen(V x, D* parts) {
-    if constexpr (kPairs) {
+    if constexpr (sizeof(T) == sizeof(double)) {
       parts[0] = x;
     } else {
       parts[0] = widen_part<0>(x);
@@ -252,11 +236,6 @@ class RowSums {
     }
   }
 };
-
-template <class T, class Isa>
-RowSum finish_lanes(const LaneSums& lanes) noexcept {
-  return RowSums<T, Isa>::finish(lanes);
-}
 
 template <class T, class Isa>
 bool all_finite(const void* values, std::int64_t n) noexcept {

@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "losses/categorical.hpp"
 #include "losses/classification.hpp"
 #include "losses/hinge.hpp"
 #include "losses/regression.hpp"
+#include "losses/segmentation.hpp"
+#include "losses/sequence.hpp"
+#include "losses/similarity.hpp"
 
 namespace simdloss {
 
@@ -13,9 +17,14 @@ struct LossList {
 };
 
 // The catalogue. The order is that of LossInfo::index.
-using AllLosses = LossList<MeanSquaredError, MeanAbsoluteError, MeanAbsolutePercentageError,
-                           MeanSquaredLogarithmicError, Huber, LogCosh, Poisson, BinaryCrossentropy,
-                           BinaryCrossentropyFromLogits, BinaryFocalCrossentropy,
-                           BinaryFocalCrossentropyFromLogits, KlDivergence, Hinge, SquaredHinge>;
+using AllLosses =
+    LossList<MeanSquaredError, MeanAbsoluteError, MeanAbsolutePercentageError,
+             MeanSquaredLogarithmicError, Huber, LogCosh, Poisson, BinaryCrossentropy,
+             BinaryCrossentropyFromLogits, BinaryFocalCrossentropy,
+             BinaryFocalCrossentropyFromLogits, KlDivergence, Hinge, SquaredHinge, CategoricalHinge,
+             CategoricalCrossentropy, CategoricalCrossentropyFromLogits,
+             CategoricalFocalCrossentropy, CategoricalFocalCrossentropyFromLogits,
+             SparseCategoricalCrossentropy, SparseCategoricalCrossentropyFromLogits,
+             CategoricalGeneralizedCrossEntropy, Dice, Tversky, CosineSimilarity, Circle, Ctc>;
 
 }  // namespace simdloss

@@ -58,4 +58,27 @@ struct SquaredHinge : HingeLabels {
   }
 };
 
+// Categorical hinge: max(n - s + 1, 0), s = sum(t p), n the largest of (1 - t) p.
+// Row value: itself.
+// Domain: t in [0, 1], p real. Max error: 4 u (|n| + sum |t p| + 1).
+// Source: keras.losses.categorical_hinge.
+struct CategoricalHinge : RowLoss {
+  static constexpr const char* name = "categorical_hinge";
+  static constexpr bool has_max = true;
+  static constexpr int n_sums = 1;
+
+  template <class V, class Args>
+  static SIMDLOSS_INLINE V scan(V t, V p, const Args&) {
+    return weigh(V(1) - t, p);
+  }
+  template <class V, class Args>
+  static SIMDLOSS_INLINE Terms<V> terms(V t, V p, V, const Row<V>&, const Args&) {
+    return {{select(is_nan(p), p, weigh(t, p))}};  // the maximum ignores NaN
+  }
+  template <class V, class Args>
+  static SIMDLOSS_INLINE V finish(const Terms<V>& sums, const Row<V>& row, const Args&) {
+    return max((row.max - sums.values[0]) + V(1), V(0));
+  }
+};
+
 }  // namespace simdloss

@@ -2,7 +2,7 @@
 #pragma once
 
 // Elementary functions for the loss formulas, written once for every vector type:
-//   exp.hpp   exp, exp_nonpositive          log.hpp   log, log1p, log1p_unit
+//   exp.hpp   exp, exp_nonpositive, expm1   log.hpp   log, log1p, log1p_unit
 //   pow.hpp   pow, pow_int                  here      softplus, sigmoid, log_cosh
 // No branch depends on a lane, so every lane's result depends on that lane alone.
 //
@@ -119,6 +119,21 @@ SIMDLOSS_INLINE V log_cosh(V x, V t) {
   const V small = fma(z, V(T(0.5)), fma(z2, near_zero, half_rest));
   const V large = (magnitude - ln2) + (fma(t2, tail, t) - ln2_low);
   return select(magnitude < V(1), small, large);
+}
+
+// The power of two that brings x, not 0, nearest above 1: 1 / 2^floor(log2 |x|), kept so far from
+// T's ends that its inverse is normal too. For V in double.
+template <class T, class V>
+SIMDLOSS_INLINE V inverse_power_of_two(V x) {
+  constexpr double limit = sizeof(T) == sizeof(float) ? 0x1p126 : 0x1p1021;
+  const V power = V::from_bits(to_bits(x) & typename V::Bits(0x7FF0000000000000U));
+  return V(1) / min(max(power, V(1 / limit)), V(limit));
+}
+
+// Whether a sum of squares in double has neither overflowed nor lost terms to underflow.
+template <class V>
+SIMDLOSS_INLINE typename V::Mask is_ordinary_square(V x) {
+  return (x > V(0x1p-900)) & (x < V(0x1p1000));
 }
 
 }  // namespace simdloss

@@ -56,6 +56,15 @@ struct Backend<float, isa::Avx2> : Avx2Words<isa::Avx2> {
     return load_bfloat16(Words::read(p, n).values);
   }
 
+  static SIMDLOSS_INLINE float max_lane(__m256 x) {
+    const __m128 four = _mm_max_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
+    const __m128 two = _mm_max_ps(four, _mm_movehl_ps(four, four));
+    return _mm_cvtss_f32(_mm_max_ss(two, _mm_movehdup_ps(two)));
+  }
+  static SIMDLOSS_INLINE int count_first(__m256i m, std::int64_t n) {
+    return __builtin_popcount(static_cast<unsigned>(_mm256_movemask_ps(from_bits(m))) &
+                              ((1U << n) - 1U));
+  }
   static SIMDLOSS_INLINE __m256 add(__m256 x, __m256 y) { return _mm256_add_ps(x, y); }
   static SIMDLOSS_INLINE __m256 sub(__m256 x, __m256 y) { return _mm256_sub_ps(x, y); }
   static SIMDLOSS_INLINE __m256 mul(__m256 x, __m256 y) { return _mm256_mul_ps(x, y); }
@@ -231,6 +240,14 @@ struct Backend<double, isa::Avx2> : Avx2Words<isa::Avx2> {
     }
   }
   static SIMDLOSS_INLINE double first_lane(__m256d x) { return _mm256_cvtsd_f64(x); }
+  static SIMDLOSS_INLINE double max_lane(__m256d x) {
+    const __m128d two = _mm_max_pd(_mm256_castpd256_pd128(x), _mm256_extractf128_pd(x, 1));
+    return _mm_cvtsd_f64(_mm_max_sd(two, _mm_unpackhi_pd(two, two)));
+  }
+  static SIMDLOSS_INLINE int count_first(__m256i m, std::int64_t n) {
+    return __builtin_popcount(static_cast<unsigned>(_mm256_movemask_pd(from_bits(m))) &
+                              ((1U << n) - 1U));
+  }
 
  private:
   template <int kPredicate>

@@ -25,6 +25,9 @@ struct Avx512Words {
   static SIMDLOSS_INLINE bool any(Mask m) { return m != 0; }
   static SIMDLOSS_INLINE bool all(Mask m) { return m == kAll; }
   static SIMDLOSS_INLINE Mask first(std::int64_t n) { return static_cast<Mask>((1U << n) - 1U); }
+  static SIMDLOSS_INLINE int count_first(Mask m, std::int64_t n) {
+    return __builtin_popcount(static_cast<unsigned>(m & first(n)));
+  }
   static SIMDLOSS_INLINE __m512i bits_and(__m512i a, __m512i b) { return _mm512_and_si512(a, b); }
   static SIMDLOSS_INLINE __m512i bits_or(__m512i a, __m512i b) { return _mm512_or_si512(a, b); }
 };
@@ -59,6 +62,7 @@ struct Backend<float, isa::Avx512> : Avx512Words<__mmask16, isa::Avx512> {
     return widen_bfloat16(_mm256_maskz_loadu_epi16(first(n), p));
   }
 
+  static SIMDLOSS_INLINE float max_lane(__m512 x) { return _mm512_reduce_max_ps(x); }
   static SIMDLOSS_INLINE __m512 add(__m512 x, __m512 y) { return _mm512_add_ps(x, y); }
   static SIMDLOSS_INLINE __m512 sub(__m512 x, __m512 y) { return _mm512_sub_ps(x, y); }
   static SIMDLOSS_INLINE __m512 mul(__m512 x, __m512 y) { return _mm512_mul_ps(x, y); }
@@ -231,6 +235,7 @@ struct Backend<double, isa::Avx512> : Avx512Words<__mmask8, isa::Avx512> {
     }
   }
   static SIMDLOSS_INLINE double first_lane(__m512d x) { return _mm512_cvtsd_f64(x); }
+  static SIMDLOSS_INLINE double max_lane(__m512d x) { return _mm512_reduce_max_pd(x); }
 };
 
 }  // namespace simdloss

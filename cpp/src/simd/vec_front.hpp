@@ -55,6 +55,9 @@ struct VecMask {
   friend SIMDLOSS_INLINE VecMask operator!(VecMask m) { return of(Op::mask_not(m.reg)); }
   friend SIMDLOSS_INLINE bool any(VecMask m) { return Op::any(m.reg); }
   friend SIMDLOSS_INLINE bool all(VecMask m) { return Op::all(m.reg); }
+  friend SIMDLOSS_INLINE int count_first(VecMask m, std::int64_t n) {
+    return Op::count_first(m.reg, n);
+  }
 };
 
 template <class T, class Isa>
@@ -188,6 +191,7 @@ struct Vec {
     return of(Op::template lower<kLanes>(x.reg));
   }
   friend SIMDLOSS_INLINE T first_lane(Vec x) { return Op::first_lane(x.reg); }
+  friend SIMDLOSS_INLINE T max_lane(Vec x) { return Op::max_lane(x.reg); }
 };
 
 }  // namespace simdloss

@@ -84,6 +84,10 @@ struct Backend<float, isa::Neon> {
     const int32x4_t lane = {0, 1, 2, 3};
     return vcltq_s32(lane, vdupq_n_s32(static_cast<std::int32_t>(n)));
   }
+  static SIMDLOSS_INLINE int count_first(uint32x4_t m, std::int64_t n) {
+    return static_cast<int>(vaddvq_u32(vshrq_n_u32(vandq_u32(m, first(n)), 31)));
+  }
+  static SIMDLOSS_INLINE float max_lane(float32x4_t x) { return vmaxvq_f32(x); }
   static SIMDLOSS_INLINE float32x4_t select(uint32x4_t m, float32x4_t x, float32x4_t y) {
     return vbslq_f32(m, x, y);
   }
@@ -204,6 +208,10 @@ struct Backend<double, isa::Neon> {
     const int64x2_t lane = {0, 1};
     return vcltq_s64(lane, vdupq_n_s64(n));
   }
+  static SIMDLOSS_INLINE int count_first(uint64x2_t m, std::int64_t n) {
+    return static_cast<int>(vaddvq_u64(vshrq_n_u64(vandq_u64(m, first(n)), 63)));
+  }
+  static SIMDLOSS_INLINE double max_lane(float64x2_t x) { return vmaxvq_f64(x); }
   static SIMDLOSS_INLINE float64x2_t select(uint64x2_t m, float64x2_t x, float64x2_t y) {
     return vbslq_f64(m, x, y);
   }

@@ -118,6 +118,7 @@ struct Backend<T, Isa> {
     return x;
   }
   static SIMDLOSS_INLINE T first_lane(T x) { return x; }
+  static SIMDLOSS_INLINE T max_lane(T x) { return x; }
   static SIMDLOSS_INLINE T sqrt(T x) {
     if constexpr (sizeof(T) == 4) {
       return __builtin_sqrtf(x);
@@ -148,6 +149,7 @@ struct Backend<T, Isa> {
   static SIMDLOSS_INLINE bool any(bool m) { return m; }
   static SIMDLOSS_INLINE bool all(bool m) { return m; }
   static SIMDLOSS_INLINE bool first(std::int64_t n) { return n > 0; }
+  static SIMDLOSS_INLINE int count_first(bool m, std::int64_t n) { return m && n > 0 ? 1 : 0; }
   static SIMDLOSS_INLINE T select(bool m, T x, T y) { return m ? x : y; }
   static SIMDLOSS_INLINE T keep(bool m, T x) { return m ? x : T(0); }
 

@@ -61,7 +61,7 @@ def binary_crossentropy(
         keras.losses.binary_crossentropy.
     """
     name = entry_name("binary_crossentropy", from_logits)
-    return evaluate(name, (label_smoothing,), axis, "auto", y_true, y_pred, out)
+    return evaluate(name, (label_smoothing,), axis, None, y_true, y_pred, out)
 
 
 @documented
@@ -108,7 +108,7 @@ def binary_focal_crossentropy(
         name,
         (apply_class_balancing, alpha, gamma, label_smoothing),
         axis,
-        "auto",
+        None,
         y_true,
         y_pred,
         out,
@@ -140,7 +140,7 @@ def kl_divergence(
     References:
         keras.losses.kl_divergence; Kullback and Leibler (1951), doi:10.1214/aoms/1177729694.
     """
-    return evaluate("kl_divergence", (), axis, "auto", y_true, y_pred, out)
+    return evaluate("kl_divergence", (), axis, None, y_true, y_pred, out)
 
 
 bce = BCE = binary_crossentropy

@@ -9,7 +9,14 @@ from simdloss._core import evaluate
 from simdloss._doc import documented
 from simdloss._loss import ArrayLike, Axis, CatalogLoss, DTypeLike, Result
 
-__all__ = ["Hinge", "SquaredHinge", "hinge", "squared_hinge"]
+__all__ = [
+    "CategoricalHinge",
+    "Hinge",
+    "SquaredHinge",
+    "categorical_hinge",
+    "hinge",
+    "squared_hinge",
+]
 
 
 @documented
@@ -38,7 +45,7 @@ def hinge(
     References:
         keras.losses.hinge.
     """
-    return evaluate("hinge", (), axis, labels, y_true, y_pred, out)
+    return evaluate("hinge", (), axis, {"labels": labels}, y_true, y_pred, out)
 
 
 @documented
@@ -67,7 +74,36 @@ def squared_hinge(
     References:
         keras.losses.squared_hinge.
     """
-    return evaluate("squared_hinge", (), axis, labels, y_true, y_pred, out)
+    return evaluate("squared_hinge", (), axis, {"labels": labels}, y_true, y_pred, out)
+
+
+@documented
+def categorical_hinge(
+    y_true: ArrayLike, y_pred: ArrayLike, *, axis: int = -1, out: Any = None
+) -> Result:
+    """Categorical hinge loss: by how much a wrong class comes too close to the right one.
+
+    Formula:
+        max(n - s + 1, 0) with t = `y_true` and p = `y_pred`: s = sum(t p) over the classes, n the
+        largest (1 - t) p among them, which is 0 or more for one-hot labels.
+
+    Args:
+        {class_labels}
+        y_pred: real numbers, the larger the likelier; the shape of `y_true`.
+        {class_axis}
+        {out}
+
+    {returns}
+
+    Example:
+        >>> import simdloss
+        >>> simdloss.categorical_hinge([[0.0, 1.0], [1.0, 0.0]], [[0.5, 0.75], [-3.0, 2.0]])
+        array([0.75, 6.  ], dtype=float32)
+
+    References:
+        keras.losses.categorical_hinge; Crammer and Singer (2001), JMLR 2:265-292.
+    """
+    return evaluate("categorical_hinge", (), axis, None, y_true, y_pred, out)
 
 
 class Hinge(CatalogLoss):
@@ -140,3 +176,35 @@ class SquaredHinge(CatalogLoss):
         labels: str = "auto",
     ) -> None:
         super().__init__(reduction, name, dtype, axis=axis, labels=labels)
+
+
+class CategoricalHinge(CatalogLoss):
+    """Categorical hinge loss, reduced over the batch.
+
+    {formula}
+
+    Args:
+        {options}
+        {class_axis}
+
+    {instance}
+
+    Example:
+        >>> import simdloss
+        >>> float(simdloss.CategoricalHinge()([[0.0, 1.0], [1.0, 0.0]], [[0.5, 0.75], [-3.0, 2.0]]))
+        3.375
+
+    {references}
+    """
+
+    fn = staticmethod(categorical_hinge)
+
+    def __init__(
+        self,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "categorical_hinge",
+        dtype: DTypeLike = None,
+        *,
+        axis: int = -1,
+    ) -> None:
+        super().__init__(reduction, name, dtype, axis=axis)

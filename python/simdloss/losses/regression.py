@@ -54,7 +54,7 @@ def mean_squared_error(
     References:
         keras.losses.mean_squared_error.
     """
-    return evaluate("mean_squared_error", (), axis, "auto", y_true, y_pred, out)
+    return evaluate("mean_squared_error", (), axis, None, y_true, y_pred, out)
 
 
 @documented
@@ -76,7 +76,7 @@ def mean_absolute_error(
     References:
         keras.losses.mean_absolute_error.
     """
-    return evaluate("mean_absolute_error", (), axis, "auto", y_true, y_pred, out)
+    return evaluate("mean_absolute_error", (), axis, None, y_true, y_pred, out)
 
 
 @documented
@@ -98,7 +98,7 @@ def mean_absolute_percentage_error(
     References:
         keras.losses.mean_absolute_percentage_error.
     """
-    return evaluate("mean_absolute_percentage_error", (), axis, "auto", y_true, y_pred, out)
+    return evaluate("mean_absolute_percentage_error", (), axis, None, y_true, y_pred, out)
 
 
 @documented
@@ -121,7 +121,7 @@ def mean_squared_logarithmic_error(
     References:
         keras.losses.mean_squared_logarithmic_error.
     """
-    return evaluate("mean_squared_logarithmic_error", (), axis, "auto", y_true, y_pred, out)
+    return evaluate("mean_squared_logarithmic_error", (), axis, None, y_true, y_pred, out)
 
 
 @documented
@@ -150,7 +150,7 @@ def huber(
     References:
         keras.losses.huber; Huber (1964), doi:10.1214/aoms/1177703732.
     """
-    return evaluate("huber", (delta,), axis, "auto", y_true, y_pred, out)
+    return evaluate("huber", (delta,), axis, None, y_true, y_pred, out)
 
 
 @documented
@@ -171,7 +171,7 @@ def log_cosh(y_true: ArrayLike, y_pred: ArrayLike, *, axis: Axis = -1, out: Any 
     References:
         keras.losses.log_cosh.
     """
-    return evaluate("log_cosh", (), axis, "auto", y_true, y_pred, out)
+    return evaluate("log_cosh", (), axis, None, y_true, y_pred, out)
 
 
 @documented
@@ -197,7 +197,7 @@ def poisson(y_true: ArrayLike, y_pred: ArrayLike, *, axis: Axis = -1, out: Any =
     References:
         keras.losses.poisson.
     """
-    return evaluate("poisson", (), axis, "auto", y_true, y_pred, out)
+    return evaluate("poisson", (), axis, None, y_true, y_pred, out)
 
 
 mse = MSE = mean_squared_error

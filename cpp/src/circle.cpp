@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "circle.hpp"
+
+#include <algorithm>
+#include <vector>
+
+#include "tiles.hpp"
+
+namespace simdloss {
+namespace {
+
+constexpr std::int64_t kPanel = kLanes<double>;
+// Doubles that the queries of a block may take, unless kPairRows of them are more.
+constexpr std::int64_t kQueryDoubles = std::int64_t{1} << 15;
+
+BadIds find_bad_ids(const char* data, DType dtype, std::int64_t n, std::int64_t stride) {
+  BadIds bad;
+  for (std::int64_t i = 0; i < n; ++i) {
+    const char* const from = data + i * stride;
+    if (!read_class_id(from, dtype).valid) bad.add(i, from, dtype);
+  }
+  return bad;
+}
+
+}  // namespace
+
+struct CircleLosses::Scratch {
+  Scratch(std::int64_t n_queries, std::int64_t dims)
+      : queries(static_cast<std::size_t>(n_queries * dims)),
+        panel(static_cast<std::size_t>(kPanel * dims)),
+        row(static_cast<std::size_t>(dims)),
+        sums(static_cast<std::size_t>(n_queries)),
+        ids_high(static_cast<std::size_t>(n_queries)),
+        ids_low(static_cast<std::size_t>(n_queries)),
+        self(static_cast<std::size_t>(n_queries)),
+        losses(static_cast<std::size_t>(n_queries)) {}
+
+  std::vector<double> queries;
+  std::vector<double> panel;
+  std::vector<double> row;
+  std::vector<PairSums> sums;
+  std::vector<double> ids_high;
+  std::vector<double> ids_low;
+  std::vector<double> self;
+  std::vector<double> losses;
+};
+
+CircleLosses::Side CircleLosses::to_side(const ArrayView& view, int rank, const char* name) {
+  Side side{to_layout(view, name), static_cast<const char*>(view.data), view.dtype};
+  if (side.layout.rank != rank) {
+    throw Error(ErrorCode::kValue, name,
+                std::string(name) + " must have rank " + std::to_string(rank) +
+                    "; received the shape " + to_text(side.layout) + ".");
+  }
+  return side;
+}
+
+CircleLosses::CircleLosses(const ArrayView& labels, const ArrayView& embeddings,
+                           const ArrayView& ref_labels, const ArrayView& ref_embeddings,
+                           const CircleOptions& options, const KernelTable& table)
+    : labels_(to_side(labels, 1, "y_true")),
+      embeddings_(to_side(embeddings, 2, "y_pred")),
+      ref_labels_(to_side(ref_labels, 1, "ref_labels")),
+      ref_embeddings_(to_side(ref_embeddings, 2, "ref_embeddings")),
+      options_(options),
+      table_(table) {
+  const auto require_equal = [](const Side& a, int a_axis, const Side& b, int b_axis,
+                                const char* name, const char* other) {
+    if (a.layout.size[a_axis] == b.layout.size[b_axis]) return;
+    throw Error(ErrorCode::kValue, name,
+                std::string(name) + " and " + other + " must agree in size; received the shapes " +
+                    to_text(a.layout) + " and " + to_text(b.layout) + ".");
+  };
+  require_equal(labels_, 0, embeddings_, 0, "y_true", "y_pred");
+  require_equal(ref_labels_, 0, ref_embeddings_, 0, "ref_labels", "ref_embeddings");
+  require_equal(ref_embeddings_, 1, embeddings_, 1, "ref_embeddings", "y_pred");
+  bad_labels_ = find_bad_ids(labels_.data, labels_.dtype, queries(), labels_.layout.stride[0]);
+  bad_ref_labels_ = find_bad_ids(ref_labels_.data, ref_labels_.dtype, ref_labels_.layout.size[0],
+                                 ref_labels_.layout.stride[0]);
+}
+
+std::int64_t CircleLosses::query_cost() const {
+  return ref_labels_.layout.size[0] * (embeddings_.layout.size[1] + 32);
+}
+
+void CircleLosses::load_row(const Side& embeddings, std::int64_t row, double* to) const {
+  load_doubles(table_.f64, embeddings.dtype, embeddings.data + row * embeddings.layout.stride[0],
+               embeddings.layout.stride[1], embeddings.layout.size[1], to);
+}
+
+void CircleLosses::compute(std::int64_t begin, std::int64_t n, const double* weights,
+                           double* losses) const {
+  const std::int64_t dims = embeddings_.layout.size[1];
+  const std::int64_t fitting = kQueryDoubles / std::max<std::int64_t>(dims, 1);
+  const std::int64_t most = std::clamp(fitting / kPairRows * kPairRows, kPairRows, kCircleQueries);
+  const std::int64_t capacity = std::min(most, (n + kPairRows - 1) / kPairRows * kPairRows);
+  Scratch scratch(capacity, dims);
+  std::int64_t rows[kCircleQueries];
+  for (std::int64_t next = 0; next < n;) {
+    std::int64_t count = 0;
+    for (; next < n && count < capacity; ++next) {
+      losses[next] = 0;
+      if (weights == nullptr || weights[next] != 0) rows[count++] = begin + next;
+    }
+    compute_block(rows, count, scratch);
+    for (std::int64_t i = 0; i < count; ++i) {
+      losses[rows[i] - begin] = scratch.losses[static_cast<std::size_t>(i)];
+    }
+  }
+}
+
+// Losses of n <= capacity queries, into scratch.losses.
+void CircleLosses::compute_block(const std::int64_t* rows, std::int64_t n, Scratch& scratch) const {
+  const std::int64_t dims = embeddings_.layout.size[1];
+  const std::int64_t n_references = ref_labels_.layout.size[0];
+  const auto put_id = [](const Side& labels, std::int64_t i, double& high, double& low) {
+    const ClassId id = read_class_id(labels.data + i * labels.layout.stride[0], labels.dtype);
+    high = static_cast<double>(id.high);
+    low = id.low;
+  };
+  for (std::int64_t i = 0; i < n; ++i) {
+    const auto k = static_cast<std::size_t>(i);
+    load_row(embeddings_, rows[i], scratch.queries.data() + i * dims);
+    put_id(labels_, rows[i], scratch.ids_high[k], scratch.ids_low[k]);
+    PairSums& sums = scratch.sums[k];
+    sums = {};
+    for (ScaledLanes* lanes : {&sums.positive, &sums.negative}) {
+      std::fill_n(lanes->exponent, kPanel, -std::numeric_limits<double>::max());
+    }
+  }
+
+  double high[kPanel] = {};
+  double low[kPanel] = {};
+  const PairBlock block{scratch.queries.data(),
+                        scratch.panel.data(),
+                        dims,
+                        n,
+                        0,
+                        {scratch.ids_high.data(), scratch.ids_low.data()},
+                        {high, low},
+                        scratch.self.data(),
+                        options_.gamma,
+                        options_.margin};
+  for (std::int64_t first = 0; first < n_references; first += kPanel) {
+    PairBlock part = block;
+    part.n_references = std::min(kPanel, n_references - first);
+    for (std::int64_t lane = 0; lane < part.n_references; ++lane) {
+      put_id(ref_labels_, first + lane, high[lane], low[lane]);
+      load_row(ref_embeddings_, first + lane, scratch.row.data());
+      double* const to = scratch.panel.data() + lane;
+      for (std::int64_t k = 0; k < dims; ++k) {
+        to[k * kPanel] = scratch.row[static_cast<std::size_t>(k)];
+      }
+    }
+    for (std::int64_t i = 0; i < n; ++i) {
+      const std::int64_t place = rows[i] - first;
+      const bool inside = options_.remove_diagonal && place >= 0 && place < kPanel;
+      scratch.self[static_cast<std::size_t>(i)] = inside ? static_cast<double>(place) : -1.0;
+    }
+    table_.special.add_pairs(part, scratch.sums.data());
+  }
+  table_.special.finish_pairs(scratch.sums.data(), n, scratch.losses.data());
+}
+
+}  // namespace simdloss

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// The sums that a scalar reduction is made of, while samples are added: what one thread, or the
+// whole call, has seen.
+
+#include <algorithm>
+#include <cstdint>
+#include <optional>
+
+#include "call.hpp"
+#include "sample_sum_state.hpp"
+#include "tiles.hpp"
+
+namespace simdloss {
+
+// A sum over samples while it is made.
+class RunningSum {
+ public:
+  RunningSum() { begin_samples(scratch_, sum_); }
+  RunningSum(const RunningSum&) = delete;
+  RunningSum& operator=(const RunningSum&) = delete;
+
+  // Null weights are all 1.
+  void add(const TypeKernels& kernels, const void* values, const double* weights, std::int64_t n) {
+    kernels.add_samples(values, weights, n, scratch_);
+  }
+  void merge(const RunningSum& other) { sum_.merge(other.sum_); }
+  void flush() { flush_samples(scratch_); }
+  // Once flushed.
+  const ExactSum& value() const { return sum_; }
+
+ private:
+  ExactSum sum_;
+  SampleSum scratch_;
+};
+
+class Tally {
+ public:
+  struct MaskSums {
+    RunningSum mask;     // the mask that the loss makes, times the given one
+    RunningSum weights;  // that times the weights
+  };
+
+  RunningSum losses;
+  std::optional<RunningSum> converted;  // losses under converted labels
+  std::optional<MaskSums> masks;
+  std::uint64_t valid_count = 0;
+  bool binary = true;  // all labels so far
+
+  Tally(const Call& call, bool converts) {
+    if (converts) converted.emplace();
+    if (call.makes_mask()) masks.emplace();
+  }
+
+  // Losses of rows [begin, begin + n). `excluded` tells which are not in the mask that the loss
+  // makes, if it makes one.
+  void add(const Call& call, const void* values, const double* weights, const bool* excluded,
+           std::int64_t begin, std::int64_t n) {
+    losses.add(call.kernels(), values, weights, n);
+    valid_count += static_cast<std::uint64_t>(
+        weights == nullptr ? n : n - std::count(weights, weights + n, 0.0));
+    if (masks) add_mask(call, weights, excluded, begin, n);
+  }
+  void flush() {
+    for_each([](RunningSum& sum, const RunningSum*) { sum.flush(); }, *this);
+  }
+  // Both flushed.
+  void merge(const Tally& other) {
+    for_each([](RunningSum& sum, const RunningSum* more) { sum.merge(*more); }, other);
+    valid_count += other.valid_count;
+    binary = binary && other.binary;
+  }
+
+ private:
+  void add_mask(const Call& call, const double* weights, const bool* excluded, std::int64_t begin,
+                std::int64_t n) {
+    double mask[kRowTile];
+    if (call.plan.masked) {
+      load_entries(call.plan, kMask, call.plan.outer, begin, n, mask);
+    } else {
+      std::fill_n(mask, n, 1.0);
+    }
+    for (std::int64_t i = 0; i < n; ++i) mask[i] = excluded[i] ? 0.0 : mask[i];
+    masks->mask.add(call.table.f64, mask, nullptr, n);
+    masks->weights.add(call.table.f64, weights, nullptr, n);
+  }
+  template <class F>
+  void for_each(F f, const Tally& other) {
+    f(losses, &other.losses);
+    if (converted) f(*converted, &*other.converted);
+    if (masks) {
+      f(masks->mask, &other.masks->mask);
+      f(masks->weights, &other.masks->weights);
+    }
+  }
+};
+
+}  // namespace simdloss

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <optional>
+#include <stdexcept>
+#include <string>
+
+#include "bindings.hpp"
+#include "numpy_view.hpp"
+
+namespace simdloss::python {
+
+// The arrays of a call. Owns what had to be converted; borrows the rest from the caller. Absent
+// weights and masks are None. A null y_true is not looked at: y_pred holds per-sample losses. The
+// dtype of a class decides what Python's numbers are.
+class Arrays {
+ public:
+  Arrays(PyObject* y_true, PyObject* y_pred, PyObject* sample_weight, PyObject* mask,
+         std::optional<DType> class_dtype = {}) {
+    if (y_true == nullptr) {
+      y_true = Py_None;
+    } else {
+      require(y_true, "y_true");
+    }
+    require(y_pred, "y_pred");
+    const Given given{y_true, y_pred, sample_weight, mask};
+    if (read(given)) return;
+    const py::object dtype =
+        class_dtype ? py::object(py::str(dtype_name(*class_dtype))) : py::object(py::none());
+    converted_ = py::module_::import("simdloss._array")
+                     .attr("operands")(py::handle(y_true), py::handle(y_pred),
+                                       py::handle(sample_weight), py::handle(mask), dtype);
+    Given arrays;
+    for (std::size_t i = 0; i < arrays.size(); ++i) {
+      arrays[i] = PyTuple_GetItem(converted_.ptr(), static_cast<Py_ssize_t>(i));
+      if (arrays[i] == nullptr) throw py::error_already_set();
+    }
+    if (!read(arrays)) throw std::logic_error("simdloss._array.operands gave an unreadable array");
+  }
+
+  Arrays(const Arrays&) = delete;
+  Arrays& operator=(const Arrays&) = delete;
+
+  // What y_pred's rows are compared with; null where absent.
+  void set_references(const py::object& labels, const py::object& embeddings) {
+    const auto set = [&](const py::object& given, const char* argument, std::size_t i) {
+      if (!given) return;
+      references_[i] = py::module_::import("simdloss._array").attr("to_ndarray")(given, argument);
+      read_view(references_[i].ptr(), reference_views_[i]);
+    };
+    set(labels, "ref_labels", 0);
+    set(embeddings, "ref_embeddings", 1);
+  }
+
+  Operands operands() const {
+    return {views_[0],
+            views_[1],
+            present_[2] ? &views_[2] : nullptr,
+            present_[3] ? &views_[3] : nullptr,
+            references_[0] ? &reference_views_[0] : nullptr,
+            references_[1] ? &reference_views_[1] : nullptr};
+  }
+
+  const ArrayView& y_pred() const { return views_[1]; }
+
+  bool may_overlap_with(const ArrayView& out) const {
+    for (std::size_t i = 0; i < views_.size(); ++i) {
+      if (present_[i] && may_overlap(views_[i], out)) return true;
+    }
+    for (std::size_t i = 0; i < references_.size(); ++i) {
+      if (references_[i] && may_overlap(reference_views_[i], out)) return true;
+    }
+    return false;
+  }
+
+ private:
+  using Given = std::array<PyObject*, 4>;
+
+  static void require(PyObject* array, const char* argument) {
+    if (array == Py_None) {
+      throw Error(ErrorCode::kType, argument, std::string(argument) + " is None, not an array");
+    }
+  }
+
+  bool read(const Given& given) {
+    for (std::size_t i = 0; i < given.size(); ++i) {
+      present_[i] = given[i] != Py_None;
+      if (present_[i] && !read_view(given[i], views_[i])) return false;
+    }
+    return true;
+  }
+
+  std::array<ArrayView, 4> views_;
+  std::array<bool, 4> present_{};
+  py::object converted_;
+  std::array<ArrayView, 2> reference_views_;
+  std::array<py::object, 2> references_;
+};
+
+}  // namespace simdloss::python

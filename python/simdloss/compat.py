@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Names of losses in former versions of Keras, in tf.keras and in the R package keras.
+
+Each name is a function of this module, `from simdloss.compat import logcosh`, and a string that
+`simdloss.losses.get` takes. `import simdloss` does not import this module.
+
+What a name means today is in `FUNCTIONS`; which names stayed and changed their meaning is in
+`CHANGED`; `docs/names.md` shows both.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from simdloss import losses
+from simdloss._array import operands
+from simdloss._loss import ArrayLike, Result
+from simdloss._structure import adjust_ranks
+
+
+class OldName(NamedTuple):
+    """A name that Keras does not have any more."""
+
+    where: str  # the versions that have it
+    loss: str  # the function that it stands for
+    options: str = ""  # options with which that function computes the same
+    note: str = ""
+
+
+class Changed(NamedTuple):
+    """A name that Keras still has, with another meaning."""
+
+    name: str
+    where: str  # the versions with the old meaning
+    meaning: str  # what it was
+    now: str  # how to compute that
+
+
+_KERAS_R = "keras 2 for R"
+_UNSIGNED = "labels 0 and 1 are not converted to -1 and 1, as in Keras before 2.3"
+_SUM = "minus the sum, as in Keras from 2.0.9 on; before, see `cosine_proximity_mean`"
+_CLIP_FIRST = (
+    "probabilities were clipped and then divided by the sum of their row, today the other way "
+    "round; the same for rows that add up to 1"
+)
+
+FUNCTIONS = {
+    "logcosh": OldName("Keras 2, tf.keras", "log_cosh"),
+    "kullback_leibler_divergence": OldName("Keras 1 and 2, tf.keras", "kl_divergence"),
+    "huber_loss": OldName(
+        "Keras 2.3, tf.keras",
+        "huber",
+        note="the first versions did not average the last axis: pass `axis=()`",
+    ),
+    "cosine_proximity": OldName("Keras 2.0.9 to 2.3", "cosine_similarity", note=_SUM),
+    "cosine": OldName("Keras 2.0.9 to 2.3", "cosine_similarity", note=_SUM),
+    "cosine_proximity_mean": OldName(
+        "`cosine_proximity` and `cosine` of Keras 0.3 to 2.0.8",
+        "cosine_similarity",
+        note="divided by the length of the last axis; this name is ours",
+    ),
+    "loss_mean_squared_error": OldName(_KERAS_R, "mean_squared_error"),
+    "loss_mean_absolute_error": OldName(_KERAS_R, "mean_absolute_error"),
+    "loss_mean_absolute_percentage_error": OldName(_KERAS_R, "mean_absolute_percentage_error"),
+    "loss_mean_squared_logarithmic_error": OldName(_KERAS_R, "mean_squared_logarithmic_error"),
+    "loss_squared_hinge": OldName(_KERAS_R, "squared_hinge", "labels='signed'", _UNSIGNED),
+    "loss_hinge": OldName(_KERAS_R, "hinge", "labels='signed'", _UNSIGNED),
+    "loss_categorical_hinge": OldName(_KERAS_R, "categorical_hinge"),
+    "loss_logcosh": OldName(_KERAS_R, "log_cosh"),
+    "loss_categorical_crossentropy": OldName(_KERAS_R, "categorical_crossentropy"),
+    "loss_sparse_categorical_crossentropy": OldName(
+        _KERAS_R, "sparse_categorical_crossentropy", note=_CLIP_FIRST
+    ),
+    "loss_binary_crossentropy": OldName(_KERAS_R, "binary_crossentropy"),
+    "loss_kullback_leibler_divergence": OldName(_KERAS_R, "kl_divergence"),
+    "loss_poisson": OldName(_KERAS_R, "poisson"),
+    "loss_cosine_proximity": OldName(_KERAS_R, "cosine_similarity", note=_SUM),
+}
+
+CHANGED = (
+    Changed(
+        "hinge, squared_hinge",
+        "Keras before 2.3",
+        "labels 0 and 1 stood for themselves",
+        "`hinge(..., labels='signed')`",
+    ),
+    Changed(
+        "binary_crossentropy",
+        "tf.keras",
+        "epsilon was added to the clipped probabilities, which changes values near epsilon",
+        "not offered",
+    ),
+    Changed(
+        "sparse_categorical_crossentropy",
+        "Keras 2, tf.keras",
+        _CLIP_FIRST,
+        "not offered",
+    ),
+    Changed(
+        "tversky",
+        "Keras 3.0 to 3.15",
+        "alpha weighed false negatives, beta false positives",
+        "`tversky(..., alpha=beta, beta=alpha)`",
+    ),
+    Changed(
+        "reduction='auto'",
+        "Keras 2.3, tf.keras",
+        "the default, the mean over the batch",
+        "accepted by every class; the instance says 'sum_over_batch_size'",
+    ),
+)
+
+__all__ = ["CHANGED", "FUNCTIONS", "Changed", "OldName", "Reduction", *FUNCTIONS]
+
+
+def __getattr__(name: str) -> Any:
+    """A former name of a function that is defined as it was."""
+    if name not in FUNCTIONS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(losses, FUNCTIONS[name].loss)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *FUNCTIONS})
+
+
+def cosine_proximity_mean(y_true: ArrayLike, y_pred: ArrayLike) -> Result:
+    """`cosine_proximity` of Keras 0.3 to 2.0.8: a mean in the place of the sum.
+
+    Formula:
+        minus the mean of the products of both vectors, each divided by its length, over the last
+        axis: `cosine_similarity` divided by the number of elements.
+
+    Args:
+        y_true: real numbers, shape `[..., n]`.
+        y_pred: real numbers, the shape of `y_true`.
+
+    Returns:
+        The loss of each row, as from `simdloss.cosine_similarity`.
+
+    References:
+        keras.objectives.cosine_proximity of Keras 1.
+    """
+    y_true, y_pred, _, _ = operands(y_true, y_pred, None, None)
+    y_true, y_pred = adjust_ranks(y_true, y_pred)
+    similarity = __getattr__("cosine_proximity")
+    return similarity(y_true, y_pred) / y_pred.shape[-1]
+
+
+def loss_hinge(y_true: ArrayLike, y_pred: ArrayLike) -> Result:
+    """`hinge` of Keras before 2.3: labels 0 and 1 stand for themselves, not for -1 and 1.
+
+    Example:
+        >>> from simdloss import compat, hinge
+        >>> y_true, y_pred = [[0.0, 1.0], [0.0, 0.0]], [[0.5, 0.5], [0.5, 0.5]]
+        >>> compat.loss_hinge(y_true, y_pred)
+        array([0.75, 1.  ], dtype=float32)
+        >>> hinge(y_true, y_pred)
+        array([1. , 1.5], dtype=float32)
+
+    References:
+        loss_hinge of keras 2 for R.
+    """
+    return losses.hinge(y_true, y_pred, labels="signed")
+
+
+def loss_squared_hinge(y_true: ArrayLike, y_pred: ArrayLike) -> Result:
+    """`squared_hinge` of Keras before 2.3: labels 0 and 1 stand for themselves.
+
+    Example:
+        >>> from simdloss import compat
+        >>> compat.loss_squared_hinge([[0.0, 1.0]], [[0.5, 0.5]])
+        array([0.625], dtype=float32)
+
+    References:
+        loss_squared_hinge of keras 2 for R.
+    """
+    return losses.squared_hinge(y_true, y_pred, labels="signed")
+
+
+class Reduction:
+    """The names of reductions in tf.keras; every loss accepts them.
+
+    Example:
+        >>> from simdloss import MeanSquaredError
+        >>> from simdloss.compat import Reduction
+        >>> MeanSquaredError(reduction=Reduction.AUTO).reduction
+        'sum_over_batch_size'
+
+    References:
+        tf.keras.losses.Reduction.
+    """
+
+    AUTO = "auto"
+    NONE = "none"
+    SUM = "sum"
+    SUM_OVER_BATCH_SIZE = "sum_over_batch_size"
+
+    @classmethod
+    def all(cls) -> tuple[str, ...]:
+        """All of them."""
+        return cls.AUTO, cls.NONE, cls.SUM, cls.SUM_OVER_BATCH_SIZE
+
+    @classmethod
+    def validate(cls, key: object) -> None:
+        """ValueError unless `key` is one of them."""
+        if key not in cls.all():
+            raise ValueError(f"Invalid Reduction Key: {key!r}. Expected keys are {cls.all()}")

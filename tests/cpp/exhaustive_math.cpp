@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Runs all 2^32 floats through every one-argument function of simd/math.hpp and prints the largest
-// errors as a Markdown table. Arguments: names of instruction sets (default: the best one here).
+// errors as a Markdown table. Arguments: names of instruction sets (default: the best one here) and
+// of functions (default: all).
 
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -45,7 +47,8 @@ struct Worst {
 using WorstOfIsas = std::vector<std::vector<Worst>>;  // [isa][function]
 
 // Every `step`-th block of inputs from block `first` on.
-WorstOfIsas sweep(const std::vector<MathOfIsa>& isas, std::int64_t first, std::int64_t step) {
+WorstOfIsas sweep(const std::vector<MathOfIsa>& isas, const std::vector<int>& functions,
+                  std::int64_t first, std::int64_t step) {
   WorstOfIsas worst(isas.size(), std::vector<Worst>(kCount));
   std::vector<float> x(kBlock), results(kBlock);
   std::vector<double> exact(kBlock);
@@ -54,10 +57,12 @@ WorstOfIsas sweep(const std::vector<MathOfIsa>& isas, std::int64_t first, std::i
       const auto word = static_cast<std::uint32_t>(block * kBlock + i);
       std::memcpy(&x[static_cast<std::size_t>(i)], &word, sizeof word);
     }
-    for (int f = 0; f < kCount; ++f) {
+    double (*computed)(double) = nullptr;
+    for (const int f : functions) {
       const Expectation<float>& expected = expectations<float>()[f];
-      if (f == 0 || expected.value != expectations<float>()[f - 1].value) {
+      if (expected.value != computed) {
         std::transform(x.begin(), x.end(), exact.begin(), expected.value);
+        computed = expected.value;
       }
       for (std::size_t k = 0; k < isas.size(); ++k) {
         isas[k].functions.for_float.unary[f].run(x.data(), kBlock, results.data());
@@ -71,28 +76,47 @@ WorstOfIsas sweep(const std::vector<MathOfIsa>& isas, std::int64_t first, std::i
   return worst;
 }
 
-std::vector<MathOfIsa> chosen_isas(int argc, char** argv) {
+// Whether an argument is `name`; takes it from those that are left.
+bool take(std::vector<std::string>& arguments, const char* name) {
+  const auto found = std::find(arguments.begin(), arguments.end(), name);
+  if (found == arguments.end()) return false;
+  arguments.erase(found);
+  return true;
+}
+
+std::vector<MathOfIsa> take_isas(std::vector<std::string>& arguments) {
   std::vector<MathOfIsa> chosen;
+  std::vector<MathOfIsa> best;
   for (const MathOfIsa& isa : math_isas()) {
-    const bool named = std::any_of(argv + 1, argv + argc, [&](const char* name) {
-      return std::strcmp(name, isa_name(isa.isa)) == 0;
-    });
-    if (named || (argc == 1 && isa.isa == available_isas().front())) chosen.push_back(isa);
+    if (take(arguments, isa_name(isa.isa))) chosen.push_back(isa);
+    if (isa.isa == available_isas().front()) best.push_back(isa);
   }
-  return chosen;
+  return chosen.empty() ? best : chosen;
+}
+
+std::vector<int> take_functions(std::vector<std::string>& arguments) {
+  std::vector<int> chosen;
+  std::vector<int> all;
+  for (int f = 0; f < kCount; ++f) {
+    if (take(arguments, expectations<float>()[f].name)) chosen.push_back(f);
+    all.push_back(f);
+  }
+  return chosen.empty() ? all : chosen;
 }
 
 int run(int argc, char** argv) {
-  const std::vector<MathOfIsa> isas = chosen_isas(argc, argv);
-  if (isas.empty()) {
-    std::fprintf(stderr, "no such instruction set here\n");
+  std::vector<std::string> arguments(argv + 1, argv + argc);
+  const std::vector<MathOfIsa> isas = take_isas(arguments);
+  const std::vector<int> functions = take_functions(arguments);
+  if (!arguments.empty()) {
+    std::fprintf(stderr, "no such instruction set or function here: %s\n", arguments[0].c_str());
     return 2;
   }
   const unsigned n_threads = std::max(1U, std::thread::hardware_concurrency());
   std::vector<WorstOfIsas> parts(n_threads);
   std::vector<std::thread> threads;
   for (unsigned i = 0; i < n_threads; ++i) {
-    threads.emplace_back([&, i] { parts[i] = sweep(isas, i, n_threads); });
+    threads.emplace_back([&, i] { parts[i] = sweep(isas, functions, i, n_threads); });
   }
   for (std::thread& thread : threads) thread.join();
 
@@ -101,7 +125,8 @@ int run(int argc, char** argv) {
       "| instruction set | function | inputs in its domain | max error, ULP | at | stated |\n");
   std::printf("|---|---|---|---|---|---|\n");
   for (std::size_t k = 0; k < isas.size(); ++k) {
-    for (std::size_t f = 0; f < kCount; ++f) {
+    for (const int function : functions) {
+      const auto f = static_cast<std::size_t>(function);
       Worst worst;
       for (const WorstOfIsas& part : parts) worst.add(part[k][f]);
       const Expectation<float>& expected = expectations<float>()[f];

@@ -81,7 +81,7 @@ SIMDLOSS_INLINE SigmoidPair<V> sigmoid_pair(V x, V e) {
 }
 
 // ln cosh x for all x, given t = e^(-2 |x|) or 0 (for NaN too): relative accuracy down to x^2 / 2
-// near 0, inf for +-inf, NaN stays. Max error: 1.1 ULP.
+// near 0, inf for +-inf, NaN stays. Max error: 1.1 ULP (Baseline 1.15).
 //
 // |x| < 1: x^2 / 2 + x^4 q(x^2) (minimax.py log_cosh: 0.005 ULP float, 0.04 double).
 // Otherwise |x| - ln 2 + log1p(t), log1p(t) = t + t^2 q(t)

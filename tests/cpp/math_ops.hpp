@@ -55,8 +55,7 @@ struct MathFunctionsMaker {
 
   static MathFunctions<T> make() {
     return {{unary("exp_nonpositive", [](V x) { return exp_nonpositive(x); }),
-             unary("exp", [](V x) { return exp(x); }),
-             unary("expm1", [](V x) { return expm1(x); }),
+             unary("exp", [](V x) { return exp(x); }), unary("expm1", [](V x) { return expm1(x); }),
              unary("log_regular", [](V x) { return log_regular(x); }),
              unary("log", [](V x) { return log(x); }),
              unary("log1p_regular", [](V x) { return log1p_regular(x); }),

@@ -55,8 +55,9 @@ struct RowKernel {
     }
   };
 
-  template <Stage kStage>
-  static constexpr int kSumsOf = kStage == kFirst ? Loss::n_first : Loss::n_sums;
+  static constexpr int n_sums(Stage stage) {
+    return stage == kFirst ? Loss::n_first : Loss::n_sums;
+  }
 
   template <Stage kStage>
   static SIMDLOSS_INLINE Terms<V> terms_of(const Elements& row, std::int64_t i, std::int64_t left,
@@ -88,7 +89,7 @@ struct RowKernel {
   // Terms of up to kTile<T> elements, in whole vectors.
   template <Stage kStage>
   struct alignas(64) Tile {
-    C values[kSumsOf<kStage>][kTile<T> + V::kWidth];
+    C values[n_sums(kStage)][kTile<T> + V::kWidth];
   };
 
   template <Stage kStage>
@@ -98,7 +99,7 @@ struct RowKernel {
     for (std::int64_t i = 0; i < n; i += V::kWidth) {
       const Terms<V> terms = terms_of<kStage>(row, begin + i, n - i, known, args);
       terms.values[0].store(tile.values[0] + i);
-      for (int k = 1; k < kSumsOf<kStage>; ++k) {
+      for (int k = 1; k < n_sums(kStage); ++k) {
         if (k < used) terms.values[k].store(tile.values[k] + i);
       }
     }
@@ -109,7 +110,32 @@ struct RowKernel {
     if constexpr (kStage == kTerms && requires { Loss::template used_sums<V>(args); }) {
       return Loss::template used_sums<V>(args);
     }
-    return kSumsOf<kStage>;
+    return n_sums(kStage);
+  }
+
+  // Calls use(k, source, n) with sources of all terms of sum k in order, each of kTile<T> elements
+  // but the last; light formulas come as one.
+  template <Stage kStage, class Use>
+  static SIMDLOSS_INLINE void for_terms(const Elements& row, std::int64_t n, const Row<V>& known,
+                                        const Args& args, int used, Use use) {
+    if constexpr (kLight) {
+      for_fused_terms<kStage, 0>(row, n, known, args, use);
+    } else {
+      Tile<kStage> tile;
+      for (std::int64_t i = 0; i < n; i += kTile<T>) {
+        const std::int64_t length = n - i < kTile<T> ? n - i : kTile<T>;
+        fill<kStage>(row, i, length, used, known, args, tile);
+        for (int k = 0; k < used; ++k) use(k, typename Sums::Stored{tile.values[k]}, length);
+      }
+    }
+  }
+  template <Stage kStage, int kSum, class Use>
+  static SIMDLOSS_INLINE void for_fused_terms(const Elements& row, std::int64_t n,
+                                              const Row<V>& known, const Args& args, Use use) {
+    use(kSum, Fused<kStage, kSum>{row, known, args}, n);
+    if constexpr (kSum + 1 < n_sums(kStage)) {
+      for_fused_terms<kStage, kSum + 1>(row, n, known, args, use);
+    }
   }
 
   // Adds a part of a row to its lanes.
@@ -118,22 +144,10 @@ struct RowKernel {
                                   const Args& args, LaneSums* lanes) {
     const int used = used_sums<kStage>(args);
     if (used == 0) return;
-    if constexpr (kLight) {
-      Sums::add(Fused<kStage, 0>{row, known, args}, 0, n, lanes[0]);
-      if constexpr (kSumsOf < kStage >> 1) {
-        Sums::add(Fused<kStage, 1>{row, known, args}, 0, n, lanes[1]);
-        Sums::add(Fused<kStage, 2>{row, known, args}, 0, n, lanes[2]);
-      }
-    } else {
-      Tile<kStage> tile;
-      for (std::int64_t i = 0; i < n; i += kTile<T>) {
-        const std::int64_t length = n - i < kTile<T> ? n - i : kTile<T>;
-        fill<kStage>(row, i, length, used, known, args, tile);
-        for (int k = 0; k < used; ++k) {
-          Sums::add(typename Sums::Stored{tile.values[k]}, 0, length, lanes[k]);
-        }
-      }
-    }
+    for_terms<kStage>(row, n, known, args, used,
+                      [&](int k, const auto& source, std::int64_t length) {
+                        Sums::add(source, 0, length, lanes[k]);
+                      });
   }
 
   // The sums of a whole row, as doubles, to sums[0], sums[kRowGroup], ...
@@ -142,25 +156,18 @@ struct RowKernel {
                                       const Args& args, double* sums) {
     const int used = used_sums<kStage>(args);
     if (used == 0) return;
-    if (n > kTile<T>) {
-      LaneSums lanes[kMaxSums] = {};
-      add<kStage>(row, n, known, args, lanes);
-      for (int k = 0; k < used; ++k) {
-        const RowSum sum = Sums::finish(lanes[k]);
-        sums[k * kRowGroup] = sum.hi + sum.lo;
-      }
-    } else if constexpr (kLight) {
-      sums[0] = Sums::sum(Fused<kStage, 0>{row, known, args}, 0, n);
-      if constexpr (kSumsOf < kStage >> 1) {
-        sums[kRowGroup] = Sums::sum(Fused<kStage, 1>{row, known, args}, 0, n);
-        sums[2 * kRowGroup] = Sums::sum(Fused<kStage, 2>{row, known, args}, 0, n);
-      }
-    } else {
-      Tile<kStage> tile;
-      fill<kStage>(row, 0, n, used, known, args, tile);
-      for (int k = 0; k < used; ++k) {
-        sums[k * kRowGroup] = Sums::sum(typename Sums::Stored{tile.values[k]}, 0, n);
-      }
+    if (n <= kTile<T>) {
+      for_terms<kStage>(row, n, known, args, used,
+                        [&](int k, const auto& source, std::int64_t length) {
+                          sums[k * kRowGroup] = Sums::sum(source, 0, length);
+                        });
+      return;
+    }
+    LaneSums lanes[kMaxSums] = {};
+    add<kStage>(row, n, known, args, lanes);
+    for (int k = 0; k < used; ++k) {
+      const RowSum sum = Sums::finish(lanes[k]);
+      sums[k * kRowGroup] = sum.hi + sum.lo;
     }
   }
 
@@ -192,6 +199,15 @@ struct RowKernel {
     return count;
   }
 
+  // The facts of one row in every lane.
+  template <class W>
+  static SIMDLOSS_INLINE Row<W> broadcast(const RowFacts& f) {
+    using E = typename W::Element;
+    return {W(static_cast<E>(f.max)),   W(static_cast<E>(f.ties)),
+            W(static_cast<E>(f.label)), W(static_cast<E>(f.label_weight)),
+            W(static_cast<E>(f.a)),     W(static_cast<E>(f.b))};
+  }
+
   // Facts of a group of rows: arrays, one entry a row. The lanes beyond the group are computed too.
   struct alignas(64) Group {
     double max[kRowGroup];
@@ -206,10 +222,8 @@ struct RowKernel {
       return {D::load(max + i),          D::load(ties + i), D::load(label + i),
               D::load(label_weight + i), D::load(a + i),    D::load(b + i)};
     }
-    SIMDLOSS_INLINE Row<V> everywhere(int i) const {
-      return {V(static_cast<C>(max[i])),   V(static_cast<C>(ties[i])),
-              V(static_cast<C>(label[i])), V(static_cast<C>(label_weight[i])),
-              V(static_cast<C>(a[i])),     V(static_cast<C>(b[i]))};
+    SIMDLOSS_INLINE RowFacts facts(int i) const {
+      return {max[i], ties[i], label[i], label_weight[i], a[i], b[i]};
     }
     SIMDLOSS_INLINE Terms<D> load_sums(int i) const {
       Terms<D> all;
@@ -263,25 +277,21 @@ struct RowKernel {
       }
       if constexpr (Loss::n_first > 0) {
         for (int i = 0; i < n; ++i) {
-          sum_row<kFirst>(row(i), rows.n_cols, group.everywhere(i), typed, group.sums[0] + i);
+          sum_row<kFirst>(row(i), rows.n_cols, broadcast<V>(group.facts(i)), typed,
+                          group.sums[0] + i);
         }
         prepare_rows(n, typed, group);
       }
       if constexpr (Loss::n_sums > 0) {
         for (int i = 0; i < n; ++i) {
-          sum_row<kTerms>(row(i), rows.n_cols, group.everywhere(i), typed, group.sums[0] + i);
+          sum_row<kTerms>(row(i), rows.n_cols, broadcast<V>(group.facts(i)), typed,
+                          group.sums[0] + i);
         }
       }
       double results[kRowGroup];
       finish_rows(n, typed, group, results);
       for (int i = 0; i < n; ++i) out[begin + i] = static_cast<T>(results[i]);
     }
-  }
-
-  static SIMDLOSS_INLINE Row<V> known_of(const RowFacts& f) {
-    return {V(static_cast<C>(f.max)),   V(static_cast<C>(f.ties)),
-            V(static_cast<C>(f.label)), V(static_cast<C>(f.label_weight)),
-            V(static_cast<C>(f.a)),     V(static_cast<C>(f.b))};
   }
 
   static void accumulate(Stage stage, const RowPart& part, const RowFacts& facts, const void* args,
@@ -304,11 +314,12 @@ struct RowKernel {
     }
     if constexpr (Loss::n_first > 0) {
       if (stage == kFirst) {
-        add<kFirst>(row, part.n, known_of(facts), typed, state.sums);
+        add<kFirst>(row, part.n, broadcast<V>(facts), typed, state.sums);
         return;
       }
     }
-    if constexpr (Loss::n_sums > 0) add<kTerms>(row, part.n, known_of(facts), typed, state.sums);
+    if constexpr (Loss::n_sums > 0)
+      add<kTerms>(row, part.n, broadcast<V>(facts), typed, state.sums);
   }
 
   static RowSum collect(const LaneSums& lanes) noexcept { return Sums::finish(lanes); }
@@ -318,13 +329,10 @@ struct RowKernel {
     for (int k = 0; k < kMaxSums; ++k) sums.values[k] = D(from[k].hi + from[k].lo);
     return sums;
   }
-  static SIMDLOSS_INLINE Row<D> row_of(const RowFacts& f) {
-    return {D(f.max), D(f.ties), D(f.label), D(f.label_weight), D(f.a), D(f.b)};
-  }
 
   static void prepare(const RowSum* from, const void* args, RowFacts& facts) noexcept {
     if constexpr (Loss::n_first > 0) {
-      Row<D> row = row_of(facts);
+      Row<D> row = broadcast<D>(facts);
       Loss::template prepare<C>(sums_of(from), row, *static_cast<const Args*>(args));
       facts.a = first_lane(row.a);
       facts.b = first_lane(row.b);
@@ -333,7 +341,7 @@ struct RowKernel {
   static double finish(const RowSum* from, const RowFacts& facts, double,
                        const void* args) noexcept {
     const Args& typed = *static_cast<const Args*>(args);
-    return first_lane(Loss::finish(sums_of(from), row_of(facts), typed) + D(0.0));
+    return first_lane(Loss::finish(sums_of(from), broadcast<D>(facts), typed) + D(0.0));
   }
 
   static constexpr LossKernels kernels{{Loss::has_max, Loss::n_first > 0, Loss::n_sums > 0},

@@ -45,11 +45,21 @@ struct Categorical : RowLoss {
     if (clip.is_regular) return -(y * log_regular(q));
     return weigh(y, -log(q));
   }
+};
 
-  // Probabilities are divided by their sum: p / sum = p a / b, with a a power of two that brings
-  // the sum into the range of every type. b is NaN if the sum is not finite.
-  template <class T, class V>
-  static SIMDLOSS_INLINE void take_sum(V sum, Row<V>& row) {
+// What losses of probabilities add: p is divided by its sum, p / sum = p a / b, with a a power of
+// two that brings the sum into the range of every type. b is NaN if the sum is not finite.
+template <class Base>
+struct Probabilities : Base {
+  static constexpr int n_first = 1;
+
+  template <class V, class Args>
+  static SIMDLOSS_INLINE Terms<V> first(V, V p, V, const Row<V>&, const Args&) {
+    return {{p}};
+  }
+  template <class T, class V, class Args>
+  static SIMDLOSS_INLINE void prepare(const Terms<V>& sums, Row<V>& row, const Args&) {
+    const V sum = sums.values[0];
     row.a = inverse_power_of_two<T>(sum);
     row.b = sum * row.a + (sum - sum);
   }
@@ -57,7 +67,18 @@ struct Categorical : RowLoss {
   static SIMDLOSS_INLINE V share(V p, const Row<V>& row) {
     return p * row.a / row.b;
   }
+};
 
+// What losses of logits add.
+template <class Base>
+struct Logits : Base {
+  static constexpr bool has_max = true;
+  static constexpr bool has_ties = true;
+
+  template <class V, class Args>
+  static SIMDLOSS_INLINE V scan(V, V p, const Args&) {
+    return p;
+  }
   // m - z for the largest logit m: 0 where both are, though they be infinite.
   template <class V>
   static SIMDLOSS_INLINE V distance(V z, V max) {
@@ -80,11 +101,10 @@ struct Categorical : RowLoss {
 // [epsilon, 1 - epsilon], y = t (1 - label_smoothing) + label_smoothing / C, w the class weights.
 // Domain: t, p in [0, 1], sum(p) > 0. Max error: 4 u sum of w y (1 + |ln q|).
 // Source: keras.losses.categorical_crossentropy.
-struct CategoricalCrossentropy : Categorical {
+struct CategoricalCrossentropy : Probabilities<Categorical> {
   static constexpr const char* name = "categorical_crossentropy";
   static constexpr ParamInfo params[] = {label_smoothing_info};
   static constexpr int n_params = 1;
-  static constexpr int n_first = 1;
   static constexpr int n_sums = 1;
 
   template <class T>
@@ -97,14 +117,6 @@ struct CategoricalCrossentropy : Categorical {
     return {smoothing<T>(settings.params[0], settings), clip<T>(settings)};
   }
 
-  template <class V, class Args>
-  static SIMDLOSS_INLINE Terms<V> first(V, V p, V, const Row<V>&, const Args&) {
-    return {{p}};
-  }
-  template <class T, class V, class Args>
-  static SIMDLOSS_INLINE void prepare(const Terms<V>& sums, Row<V>& row, const Args&) {
-    take_sum<T>(sums.values[0], row);
-  }
   template <class V, class Args>
   static SIMDLOSS_INLINE Terms<V> terms(V t, V p, V w, const Row<V>& row, const Args& args) {
     const V y = fma(t, V(args.smoothing.keep), V(args.smoothing.shift));
@@ -121,12 +133,10 @@ struct CategoricalCrossentropy : Categorical {
 // Domain: t in [0, 1], p real or -inf.
 // Max error: 4 u of sum of w y (m - p), and of sum of w y times the mean of 1 + m - p under q.
 // Source: keras.losses.categorical_crossentropy(from_logits=True).
-struct CategoricalCrossentropyFromLogits : Categorical {
+struct CategoricalCrossentropyFromLogits : Logits<Categorical> {
   static constexpr const char* name = "categorical_crossentropy_from_logits";
   static constexpr ParamInfo params[] = {label_smoothing_info};
   static constexpr int n_params = 1;
-  static constexpr bool has_max = true;
-  static constexpr bool has_ties = true;
   static constexpr int n_sums = 3;
 
   template <class T>
@@ -138,10 +148,6 @@ struct CategoricalCrossentropyFromLogits : Categorical {
     return {smoothing<T>(settings.params[0], settings)};
   }
 
-  template <class V, class Args>
-  static SIMDLOSS_INLINE V scan(V, V p, const Args&) {
-    return p;
-  }
   template <class V, class Args>
   static SIMDLOSS_INLINE Terms<V> terms(V t, V p, V w, const Row<V>& row, const Args& args) {
     const V y = w * fma(t, V(args.smoothing.keep), V(args.smoothing.shift));
@@ -159,7 +165,6 @@ struct CategoricalFocal : Categorical {
   static constexpr ParamInfo params[] = {
       {"alpha", 0.25, 0.0, kInfinity}, {"gamma", 2.0, 0.0, kInfinity}, label_smoothing_info};
   static constexpr int n_params = 3;
-  static constexpr int n_first = 1;
   static constexpr int n_sums = 1;
   // Up to this one, whole gammas are powers by multiplication.
   static constexpr double kMaxIntegralGamma = 64;
@@ -203,17 +208,9 @@ struct CategoricalFocal : Categorical {
 // Domain: t, p in [0, 1], sum(p) > 0; alpha, gamma >= 0.
 // Max error: u sum of (4 + gamma |ln(1 - q)|) alpha w y (1 - q)^gamma (1 + |ln q|).
 // Source: keras.losses.categorical_focal_crossentropy; Lin et al. (2017), arXiv:1708.02002.
-struct CategoricalFocalCrossentropy : CategoricalFocal {
+struct CategoricalFocalCrossentropy : Probabilities<CategoricalFocal> {
   static constexpr const char* name = "categorical_focal_crossentropy";
 
-  template <class V, class Args>
-  static SIMDLOSS_INLINE Terms<V> first(V, V p, V, const Row<V>&, const Args&) {
-    return {{p}};
-  }
-  template <class T, class V, class Args>
-  static SIMDLOSS_INLINE void prepare(const Terms<V>& sums, Row<V>& row, const Args&) {
-    take_sum<double>(sums.values[0], row);
-  }
   template <class V, class Args>
   static SIMDLOSS_INLINE Terms<V> terms(V t, V p, V w, const Row<V>& row, const Args& args) {
     const V q = clipped(share(p, row), args.clip);
@@ -226,15 +223,10 @@ struct CategoricalFocalCrossentropy : CategoricalFocal {
 // Categorical focal crossentropy of logits: the same with q = softmax(p), never clipped.
 // Domain: t in [0, 1], p real or -inf; alpha, gamma >= 0.
 // Source: keras.losses.categorical_focal_crossentropy(from_logits=True).
-struct CategoricalFocalCrossentropyFromLogits : CategoricalFocal {
+struct CategoricalFocalCrossentropyFromLogits : Logits<CategoricalFocal> {
   static constexpr const char* name = "categorical_focal_crossentropy_from_logits";
-  static constexpr bool has_max = true;
-  static constexpr bool has_ties = true;
+  static constexpr int n_first = 1;
 
-  template <class V, class Args>
-  static SIMDLOSS_INLINE V scan(V, V p, const Args&) {
-    return p;
-  }
   template <class V, class Args>
   static SIMDLOSS_INLINE Terms<V> first(V, V p, V, const Row<V>& row, const Args&) {
     return {{weight_below_max(p, distance(p, row.max), row.max)}};
@@ -292,24 +284,15 @@ struct SparseCategorical : Categorical {
 // in categorical_crossentropy.
 // Domain: p in [0, 1], sum(p) > 0. Max error: as categorical_crossentropy.
 // Source: keras.losses.sparse_categorical_crossentropy.
-struct SparseCategoricalCrossentropy : SparseCategorical {
+struct SparseCategoricalCrossentropy : Probabilities<SparseCategorical> {
   static constexpr const char* name = "sparse_categorical_crossentropy";
   static constexpr ParamInfo params[] = {label_smoothing_info};
   static constexpr int n_params = 1;
-  static constexpr int n_first = 1;
   static constexpr int n_sums = 1;
 
   template <class V, class Args>
   static SIMDLOSS_INLINE int used_sums(const Args& args) {
     return args.shift == 0 ? 0 : 1;
-  }
-  template <class V, class Args>
-  static SIMDLOSS_INLINE Terms<V> first(V, V p, V, const Row<V>&, const Args&) {
-    return {{p}};
-  }
-  template <class T, class V, class Args>
-  static SIMDLOSS_INLINE void prepare(const Terms<V>& sums, Row<V>& row, const Args&) {
-    take_sum<T>(sums.values[0], row);
   }
   template <class V, class Args>
   static SIMDLOSS_INLINE Terms<V> terms(V, V p, V w, const Row<V>& row, const Args& args) {
@@ -328,21 +311,15 @@ struct SparseCategoricalCrossentropy : SparseCategorical {
 // (m - p at the class) + ln(sum of e^(p - m)) for the largest logit m.
 // Domain: p real or -inf. Max error: as categorical_crossentropy_from_logits.
 // Source: keras.losses.sparse_categorical_crossentropy(from_logits=True).
-struct SparseCategoricalCrossentropyFromLogits : SparseCategorical {
+struct SparseCategoricalCrossentropyFromLogits : Logits<SparseCategorical> {
   static constexpr const char* name = "sparse_categorical_crossentropy_from_logits";
   static constexpr ParamInfo params[] = {label_smoothing_info};
   static constexpr int n_params = 1;
-  static constexpr bool has_max = true;
-  static constexpr bool has_ties = true;
   static constexpr int n_sums = 3;
 
   template <class V, class Args>
   static SIMDLOSS_INLINE int used_sums(const Args& args) {
     return args.shift == 0 ? 1 : 3;
-  }
-  template <class V, class Args>
-  static SIMDLOSS_INLINE V scan(V, V p, const Args&) {
-    return p;
   }
   template <class V, class Args>
   static SIMDLOSS_INLINE Terms<V> terms(V, V p, V w, const Row<V>& row, const Args&) {

@@ -97,12 +97,14 @@ struct Call {
       const ClassIdTexts ids(plan.cols);
       const std::string others =
           request.ignore_class ? ", or ignore_class=" + std::to_string(*request.ignore_class) : "";
-      bad_labels.check("y_true", plan.loss_shape, plan.loss_rank, ids.expected + others,
-                       ids.context);
+      bad_labels.check(
+          "y_true", plan.loss_shape, plan.loss_rank, ids.expected + others, ids.context,
+          "classes count from 0; what marks padding is left out by ignore_class, where "
+          "the loss has it, or by a mask.");
     } else if (has_target(Target::kSequence)) {
       const ClassIdTexts ids(operands.y_pred.shape[2]);
       bad_labels.check("y_true", operands.y_true.shape, operands.y_true.rank, ids.expected,
-                       ids.context);
+                       ids.context, "pad rows with 0, the blank.");
     }
   }
   const TypeKernels& kernels() const {

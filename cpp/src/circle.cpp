@@ -48,9 +48,13 @@ struct CircleLosses::Scratch {
 CircleLosses::Side CircleLosses::to_side(const ArrayView& view, int rank, const char* name) {
   Side side{to_layout(view, name), static_cast<const char*>(view.data), view.dtype};
   if (side.layout.rank != rank) {
+    const bool is_one_hot = rank == 1 && side.layout.rank == 2;
     throw Error(ErrorCode::kValue, name,
                 std::string(name) + " must have rank " + std::to_string(rank) +
-                    "; received the shape " + to_text(side.layout) + ".");
+                    "; received the shape " + to_text(side.layout) + "." +
+                    (is_one_hot ? " Fix: if it holds one-hot labels, pass class ids: " +
+                                      std::string(name) + ".argmax(axis=1)."
+                                : ""));
   }
   return side;
 }

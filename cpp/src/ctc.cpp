@@ -106,8 +106,9 @@ CtcLosses::CtcLosses(const ArrayView& labels, const ArrayView& logits, const Ker
   if (labels_.rank != 2 || logits_.rank != 3 || labels_.size[0] != logits_.size[0]) {
     throw Error(ErrorCode::kValue, "y_true",
                 "y_true must have the shape (batch, labels) and y_pred the shape (batch, time, "
-                "classes); received " +
-                    to_text(labels_) + " and " + to_text(logits_) + ".");
+                "classes); received "
+                "y_true.shape=" +
+                    to_text(labels_) + " and y_pred.shape=" + to_text(logits_) + ".");
   }
 }
 

@@ -105,7 +105,8 @@ ClassIdTexts::ClassIdTexts(std::int64_t classes)
 }
 
 void BadLabels::check(const char* argument, const std::int64_t* shape, int rank,
-                      const std::string& expected, const std::string& context) const {
+                      const std::string& expected, const std::string& context,
+                      const std::string& fix) const {
   if (ids_.count == 0) return;
   std::int64_t index[kMaxRank + 1];
   std::int64_t rest = ids_.first;
@@ -119,7 +120,7 @@ void BadLabels::check(const char* argument, const std::int64_t* shape, int rank,
                       : "; it is the first of " + std::to_string(ids_.count) + " bad labels.";
   throw Error(ErrorCode::kValue, argument,
               std::string(argument) + " must hold " + expected + "; received " + ids_.value +
-                  " at position " + position + context + others);
+                  " at position " + position + context + others + " Fix: " + fix);
 }
 
 void BadIds::add(std::int64_t position, const char* from, DType dtype) {

@@ -53,9 +53,9 @@ class BadLabels {
     ids_.merge(ids);
   }
   // Throws Error (kValue) if there are any in `argument`, whose positions are those of an array of
-  // that shape. `expected` says what they should be, `context` what that goes by.
+  // that shape. `expected` says what they should be, `context` what that goes by, `fix` what to do.
   void check(const char* argument, const std::int64_t* shape, int rank, const std::string& expected,
-             const std::string& context) const;
+             const std::string& context, const std::string& fix) const;
 
  private:
   std::mutex mutex_;

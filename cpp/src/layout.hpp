@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "simdloss/array_view.hpp"
@@ -128,8 +129,8 @@ inline bool broadcast(const Layout& aux, const Layout& target, std::int64_t* str
 }
 
 // Class ids as if they had y_pred's rank: with a dimension of size 1 where that has its classes.
-// They may have come with it, without it, or with one at the end.
-inline Layout expand_class_ids(const Layout& given, const Layout& p, int class_axis) {
+// They may have come with it, without it, or with one at the end; nothing for other shapes.
+inline std::optional<Layout> as_class_ids(const Layout& given, const Layout& p, int class_axis) {
   const auto fits = [&](const Layout& ids) {
     for (int d = 0; d < p.rank; ++d) {
       if (ids.size[d] != (d == class_axis ? 1 : p.size[d])) return false;
@@ -148,6 +149,11 @@ inline Layout expand_class_ids(const Layout& given, const Layout& p, int class_a
     }
     if (fits(ids)) return ids;
   }
+  return std::nullopt;
+}
+
+inline Layout expand_class_ids(const Layout& given, const Layout& p, int class_axis) {
+  if (const std::optional<Layout> ids = as_class_ids(given, p, class_axis)) return *ids;
   Layout expected;
   for (int d = 0; d < p.rank; ++d) {
     if (d == class_axis) continue;

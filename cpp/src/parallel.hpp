@@ -5,9 +5,6 @@
 
 namespace simdloss {
 
-/// More are refused, because OpenMP runtimes end the process when they cannot start a thread.
-inline constexpr int kMaxThreads = 1024;
-
 /// Cuts [0, n_units) into at most `threads` contiguous ranges and calls body(context, begin, end,
 /// thread) once for each that is not empty, `thread` counting from 0 without gaps. body must not
 /// throw. OpenMP may start fewer threads than asked for. Returns the number of those that really

@@ -7,29 +7,17 @@
 #include <string>
 
 #include "layout.hpp"
-#include "parallel.hpp"
+#include "shape_advice.hpp"
+#include "simdloss/runtime.hpp"
 
 namespace simdloss {
 namespace {
 
-[[noreturn]] void throw_shape_mismatch(const Layout& t, const Layout& p) {
-  std::string fix = "Fix: give both the same shape.";
-  if (t.rank == 1 && p.rank == 2 && t.size[0] == p.size[0]) {
-    fix = "Fix: y_true has one value per row; y_pred has " + std::to_string(p.size[1]) +
-          ". Pass y_pred with shape " + to_text(t) + ", or y_true with shape " + to_text(p) + ".";
-  } else if (t.rank == 2 && p.rank == 2 && t.size[0] == p.size[0] && t.size[1] == 1) {
-    fix = "Fix: y_true has one value per row; y_pred has " + std::to_string(p.size[1]) +
-          ". If the values are class indices, pass one-hot labels with shape " + to_text(p) +
-          "; otherwise pass y_pred with shape " + to_text(t) + ".";
-  } else if (p.rank == 1 && t.rank == 2 && t.size[0] == p.size[0]) {
-    fix =
-        "Fix: pass y_true with shape " + to_text(p) + ", or y_pred with shape " + to_text(t) + ".";
-  } else if (t.rank == p.rank && element_count(t, "y_true") == element_count(p, "y_pred")) {
-    fix = "Fix: one of them is transposed or reshaped; reshape y_true to " + to_text(p) + ".";
-  }
+[[noreturn]] void throw_shape_mismatch(const Layout& t, const Layout& p, const LossInfo& info,
+                                       const Axes& axes) {
   throw Error(ErrorCode::kValue, "y_true",
               "y_true and y_pred must have the same shape; received y_true.shape=" + to_text(t) +
-                  " and y_pred.shape=" + to_text(p) + ". " + fix);
+                  " and y_pred.shape=" + to_text(p) + ". Fix: " + shape_advice(t, p, info, axes));
 }
 
 // Which dimensions are reduced.
@@ -164,8 +152,10 @@ Layout split_batch(const LossInfo& info, const Operands& operands, Plan& plan) {
   if (p.rank != (is_sequence ? 3 : 2)) {
     throw Error(ErrorCode::kValue, "y_pred",
                 std::string("y_pred must have the shape ") +
-                    (is_sequence ? "(batch, time, classes)" : "(batch, dimensions)") +
-                    "; received " + to_text(p) + ".");
+                    (is_sequence ? "(batch, time, classes) and y_true the shape (batch, labels)"
+                                 : "(batch, dimensions) and y_true the shape (batch,)") +
+                    "; received y_pred.shape=" + to_text(p) +
+                    " and y_true.shape=" + to_text(to_layout(operands.y_true, "y_true")) + ".");
   }
   Layout loss;
   loss.rank = 1;
@@ -194,7 +184,7 @@ Layout split_rows(const LossInfo* info, const Operands& operands, const Request&
   if (info != nullptr) t = to_layout(operands.y_true, "y_true");
   if (info != nullptr && !has_class_ids) {
     adjust_ranks(t, p);
-    if (!same_shape(t, p)) throw_shape_mismatch(t, p);
+    if (!same_shape(t, p)) throw_shape_mismatch(t, p, *info, request.axes);
   }
   element_count(p, "y_pred");
   std::array<bool, kMaxRank + 1> reduced{};
@@ -235,10 +225,15 @@ Layout split_rows(const LossInfo* info, const Operands& operands, const Request&
 void check_class_weights(const BoundLoss& loss, const Plan& plan) {
   const std::size_t given = loss.class_weights().size();
   if (given == 0 || given == static_cast<std::size_t>(plan.cols)) return;
+  // A vector of alphas is the weights of the classes too: simdloss.losses.
+  const ParamInfo* const end = plan.info->params + plan.info->n_params;
+  const bool has_alpha = std::any_of(plan.info->params, end, [](const ParamInfo& param) {
+    return std::strcmp(param.name, "alpha") == 0;
+  });
   throw Error(ErrorCode::kValue, "class_weight",
-              "class_weight, or alpha by class, must have one number for each of the " +
-                  std::to_string(plan.cols) + " classes of y_pred; received " +
-                  std::to_string(given) + ".");
+              std::string(has_alpha ? "a vector for alpha, or class_weight," : "class_weight") +
+                  " must have one number for each of the " + std::to_string(plan.cols) +
+                  " classes of y_pred; received " + std::to_string(given) + ".");
 }
 
 // One weight or mask entry per sample, whatever the rank of the loss.

@@ -29,7 +29,8 @@ struct LabelVector {
   void check(const BadIds& ids, const char* name) const {
     BadLabels bad;
     bad.merge(ids);
-    bad.check(name, view.shape, 1, "class ids, whole numbers", "");
+    bad.check(name, view.shape, 1, "class ids, whole numbers", "",
+              "give each class a whole number.");
   }
 };
 

@@ -24,6 +24,8 @@ DType floatx();
 double epsilon();
 int threads();  ///< 0 where no context asks for a number
 
+/// The value as Python writes it, if that is short; of an array its shape. For messages.
+std::string shown(py::handle value);
 /// "'text' of type str": what an error says that it received.
 std::string described(py::handle value);
 /// A shape as Python writes it: "(3, 4)".

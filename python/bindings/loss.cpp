@@ -237,8 +237,8 @@ bool reduces_batch(const LossInfo& info, const Operands& operands, const Axes& a
 void check_mergeable(const Subject& subject, const Operands& operands, Request request) {
   if (request.reduction == Reduction::kNone) {
     refuse_partial("reduction",
-                   "reduction is None, and losses of samples have no partial sums; use 'sum', "
-                   "'sum_over_batch_size' or 'mean_with_sample_weight'");
+                   "reduction is None, which is 'none' too, and losses of samples have no partial "
+                   "sums; use 'sum', 'sum_over_batch_size', 'mean' or 'mean_with_sample_weight'");
   }
   if (subject.loss != nullptr && subject.loss->info().target == Target::kPairs) {
     refuse_partial("y_pred", std::string("the ") + subject.loss->info().name +

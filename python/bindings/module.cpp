@@ -88,6 +88,7 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used(),
   });
   m.attr("__version__") = build_info().version;
   m.def("catalog", &catalog_as_dicts);
+  m.def("described", &described, py::arg("value"));
   add_runtime(m);
   add_partial_sums(m);
   add_dlpack(m);

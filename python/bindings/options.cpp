@@ -28,8 +28,7 @@ T parse_name(py::handle given, const char* argument, const char* values,
     }
   }
   throw Error(ErrorCode::kValue, argument,
-              std::string(argument) + " must be " + values + "; received " +
-                  py::repr(given).cast<std::string>());
+              std::string(argument) + " must be " + values + "; received " + shown(given));
 }
 
 std::int64_t parse_axis(py::handle axis) {
@@ -74,8 +73,20 @@ Axes parse_axes(py::handle axis, const LossInfo& info) {
   return axes;
 }
 
+std::string shown(py::handle value) {
+  if (py::hasattr(value, "shape") && !PyType_Check(value.ptr()) &&
+      py::len(value.attr("shape")) > 0) {
+    return "an array of shape " + py::str(value.attr("shape")).cast<std::string>();
+  }
+  constexpr Py_ssize_t kMost = 200;
+  const py::object text = py::repr(value);
+  if (PyUnicode_GET_LENGTH(text.ptr()) <= kMost) return text.cast<std::string>();
+  const auto start = py::reinterpret_steal<py::object>(PyUnicode_Substring(text.ptr(), 0, kMost));
+  return start.cast<std::string>() + "...";
+}
+
 std::string described(py::handle value) {
-  return py::repr(value).cast<std::string>() + " of type " + Py_TYPE(value.ptr())->tp_name;
+  return shown(value) + " of type " + Py_TYPE(value.ptr())->tp_name;
 }
 
 std::string shape_text(const std::int64_t* shape, std::size_t rank) {
@@ -113,7 +124,7 @@ Reduction parse_reduction(py::handle reduction) {
   throw Error(ErrorCode::kValue, "reduction",
               "Invalid value for argument `reduction`. Expected one of 'sum_over_batch_size', "
               "'mean', 'sum', 'mean_with_sample_weight', 'none', None. Received: reduction=" +
-                  py::repr(reduction).cast<std::string>());
+                  shown(reduction));
 }
 
 Extras parse_extras(py::handle given) {

@@ -11,8 +11,7 @@
 namespace simdloss::python {
 namespace {
 
-constexpr const char* kDoc = R"doc(
-What a batch, or a part of it, contributes to a reduced loss.
+constexpr const char* kDoc = R"doc(What a batch, or a part of it, contributes to a reduced loss.
 
 A loss makes it with ``loss.partial(y_true, y_pred, sample_weight)``. States of the parts of a data
 set merge, in any order and any grouping, to the state of the whole, bit for bit; ``result()`` is
@@ -54,12 +53,7 @@ void merge(PartialSums& sums, py::handle other) {
     throw Error(ErrorCode::kType, "other",
                 "other must be a PartialSums; received " + described(other));
   }
-  try {
-    sums.merge(other.cast<const PartialSums&>());
-  } catch (const Error& error) {
-    throw Error(error.code(), error.argument(),
-                std::string(error.what()) + ", under the same epsilon()");
-  }
+  sums.merge(other.cast<const PartialSums&>());
 }
 
 // The value of the state under another reduction, in double.
@@ -84,8 +78,11 @@ py::str repr(const PartialSums& sums) {
 }  // namespace
 
 void add_partial_sums(py::module_& m) {
+  // Docstrings begin with the signature in the form that `inspect` reads.
+  py::options options;
+  options.disable_function_signatures();
   py::class_<PartialSums> cls(m, "PartialSums", kDoc);
-  cls.def(py::init<>(), "The state of no data.")
+  cls.def(py::init<>(), "__init__(self, /)\n--\n\nThe state of no data.")
       .def(
           "merge",
           [](py::object self, py::handle other) {
@@ -93,6 +90,7 @@ void add_partial_sums(py::module_& m) {
             return self;
           },
           py::arg("other"),
+          "merge(self, /, other)\n--\n\n"
           "Adds another state to this one and returns this one. ValueError if it comes from\n"
           "another loss, other options or another epsilon().")
       .def(
@@ -101,7 +99,8 @@ void add_partial_sums(py::module_& m) {
             merge(left, py::cast(right));
             return left;
           },
-          py::is_operator(), "The merged state, a new one; see merge().")
+          py::is_operator(),
+          "__add__(self, value, /)\n--\n\nThe merged state, a new one; see merge().")
       .def(
           "__radd__",
           [](const PartialSums& right, py::handle left) -> py::object {
@@ -109,14 +108,16 @@ void add_partial_sums(py::module_& m) {
             if (!zero) return py::reinterpret_borrow<py::object>(Py_NotImplemented);
             return py::cast(PartialSums(right));
           },
-          "0 plus this state, so that sum() merges states.")
+          "__radd__(self, value, /)\n--\n\n0 plus this state, so that sum() merges states.")
       .def(
           "__eq__",
           [](const PartialSums& left, const PartialSums& right) {
             return left.to_bytes() == right.to_bytes();
           },
-          py::is_operator(), "Whether two states have the same bytes.")
+          py::is_operator(),
+          "__eq__(self, value, /)\n--\n\nWhether two states have the same bytes.")
       .def("result", &result, py::arg("empty") = "zero",
+           "result(self, /, empty='zero')\n--\n\n"
            "The reduced loss, a NumPy scalar of the loss's dtype, rounded once. A mean over\n"
            "nothing is 0, NaN or a ValueError, as `empty` says: \"zero\", \"nan\", \"raise\".")
       .def_property_readonly(
@@ -129,9 +130,14 @@ void add_partial_sums(py::module_& m) {
                     "Entries of the loss after broadcasting with the weights.")
       .def_readonly("valid_count", &PartialSums::valid_count,
                     "Entries that were not skipped for a zero weight or a false mask.")
-      .def("to_bytes", &to_bytes, "The state as bytes of a fixed size; equal states, equal bytes.")
-      .def_static("from_bytes", &from_bytes, py::arg("data"),
-                  "The state that to_bytes() wrote. ValueError for anything else.")
+      .def("to_bytes", &to_bytes,
+           "to_bytes(self, /)\n--\n\n"
+           "The state as bytes of a fixed size; equal states, equal bytes.")
+      .def_static(
+          "from_bytes", &from_bytes, py::arg("data"),
+          "from_bytes(data)\n--\n\n"
+          "The state that to_bytes() wrote. ValueError for other bytes, TypeError for what\n"
+          "is not bytes-like.")
       .def("__repr__", &repr)
       .def(py::pickle(&to_bytes, &from_bytes));
   cls.attr("__module__") = "simdloss";

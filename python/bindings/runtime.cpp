@@ -2,7 +2,6 @@
 #include "simdloss/runtime.hpp"
 
 #include <atomic>
-#include <limits>
 #include <string>
 
 #include "bindings.hpp"
@@ -48,10 +47,9 @@ int checked_threads(py::handle n) {
   }
   const Py_ssize_t value = PyNumber_AsSsize_t(n.ptr(), nullptr);  // clips what does not fit
   if (value == -1 && PyErr_Occurred() != nullptr) throw py::error_already_set();
-  constexpr int kMost = std::numeric_limits<int>::max();
-  if (value < 1 || value > kMost) {
+  if (value < 1 || value > kMaxThreads) {
     throw Error(ErrorCode::kValue, "n",
-                "n, the number of threads, must be from 1 to " + std::to_string(kMost) +
+                "n, the number of threads, must be from 1 to " + std::to_string(kMaxThreads) +
                     ", or None for the default; received " + described(n));
   }
   return static_cast<int>(value);

@@ -26,6 +26,7 @@ class _Entry(TypedDict):
 __version__: str
 
 def catalog() -> list[_Entry]: ...
+def described(value: object) -> str: ...
 def evaluate(
     name: str,
     params: tuple[Any, ...],

@@ -199,3 +199,32 @@ TEST_CASE("errors of shapes name the way out") {
   CHECK(contains(scalar, "axis|axis -1 is out of range for y_pred of rank 0, which has no axes"));
   CHECK_FALSE(contains(scalar, "[0, 0)"));
 }
+
+TEST_CASE("advice for y_true and y_pred of other shapes") {
+  using Shape = std::vector<std::int64_t>;
+  const auto text = [](const char* name, Shape t, Shape p, std::int64_t axis = -1) {
+    const Array<float> labels = broadcast(0.0f, std::move(t));
+    const Array<float> predictions = broadcast(0.0f, std::move(p));
+    Request request;
+    request.axes.list = {axis};
+    return error_of([&] {
+      scalar_loss(loss_of(name), {labels.view(), predictions.view()}, request);
+    });
+  };
+  for (const char* name : {"categorical_crossentropy", "categorical_crossentropy_from_logits",
+                           "categorical_focal_crossentropy"}) {
+    const bool has_sparse_form = std::string(name).find("focal") == std::string::npos;
+    const std::string use =
+        has_sparse_form ? "use sparse_categorical_crossentropy, or one-hot" : "pass one-hot";
+    for (const Shape& ids : {Shape{6}, Shape{6, 1}}) {
+      const std::string found = text(name, ids, {6, 4});
+      CHECK(contains(found,
+                     "if y_true holds class ids, " + use + " labels: to_categorical(y_true, 4)."));
+      CHECK_FALSE(contains(found, "y_pred with"));
+    }
+    CHECK(contains(text(name, {4}, {6, 4}, 0), "one-hot labels of shape (6, 4)"));
+    CHECK(contains(text(name, {4, 6}, {6, 4}), "transposed"));
+    CHECK(contains(text(name, {5, 6}, {6, 4}), "give y_true the shape of y_pred"));
+  }
+  CHECK(contains(text("mean_squared_error", {6}, {6, 4}), "Pass y_pred with shape (6,)"));
+}

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import pickle
 from typing import Any
 
@@ -253,6 +254,20 @@ def test_unhashable_and_unequal_to_other_things() -> None:
         1 + a
     with pytest.raises(TypeError, match="other must be a PartialSums; received 3 of type int"):
         a.merge(3)  # type: ignore[arg-type]
+
+
+def test_signatures_for_help() -> None:
+    state = simdloss.PartialSums
+    signatures = {
+        "merge": "(self, /, other)",
+        "result": "(self, /, empty='zero')",
+        "to_bytes": "(self, /)",
+        "from_bytes": "(data)",
+    }
+    for name, signature in signatures.items():
+        assert str(inspect.signature(getattr(state, name))) == signature
+    assert str(inspect.signature(state)) == "()"
+    assert str(inspect.signature(state().merge)) == "(other)"
 
 
 def test_repr_shows_what_is_in_it() -> None:

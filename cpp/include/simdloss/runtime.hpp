@@ -31,8 +31,11 @@ const char* isa_reason();
 /// OpenMP allows, the CPUs of this process's affinity mask and its cgroup CPU quota rounded down.
 int num_threads();
 
+/// More are refused, because OpenMP runtimes end the process when they cannot start a thread.
+inline constexpr int kMaxThreads = 1024;
+
 /// Sets num_threads() for the process; 0 returns to the default. Throws Error (kValue) below 0 and
-/// above 1024.
+/// above kMaxThreads.
 void set_num_threads(int n);
 
 /// Where num_threads() comes from: "set", "SIMDLOSS_NUM_THREADS", "openmp", "affinity", "cgroup",

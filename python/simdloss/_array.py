@@ -77,7 +77,7 @@ def dtype_name(dtype: Any) -> str:
         raise ValueError(
             "dtype must be one of 'float16', 'bfloat16', 'float32', 'float64', "
             "'mixed_float16', 'mixed_bfloat16', or an object that stands for one of them "
-            f"(numpy.dtype, a dtype policy); received {dtype!r}"
+            f"(numpy.dtype, a dtype policy); received {_core.described(dtype)}"
         )
     return name
 
@@ -89,7 +89,7 @@ def floatx_name(value: Any) -> str:
     if name not in ("float16", "bfloat16", "float32", "float64"):
         raise ValueError(
             "floatx must be 'float16', 'bfloat16', 'float32', 'float64' or one of their "
-            f"numpy.dtypes; received {value!r} of type {type(value).__name__}"
+            f"numpy.dtypes; received {_core.described(value)}"
         )
     numpy_dtype(name)  # ImportError for bfloat16 without ml_dtypes
     return name

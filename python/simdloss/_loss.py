@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import numpy as np
@@ -41,6 +41,24 @@ def _unique_name(cls: type) -> str:
         used = _names_used[name]
         _names_used[name] += 1
     return f"{name}_{used}" if used else name
+
+
+# Options that may be vectors.
+_VECTORS = ("alpha", "class_weight")
+
+
+def _refuse_data(cls: type, options: Mapping[str, Any]) -> None:
+    """TypeError for data among the options: the arrays of a call, passed to the class instead."""
+    for option, value in options.items():
+        rank = getattr(value, "ndim", 0)
+        is_array = isinstance(rank, int) and rank > 0
+        is_list = isinstance(value, (list, tuple)) and len(value) > 0 and option != "axis"
+        if (is_array or is_list) and option not in _VECTORS:
+            name = cls.__name__
+            raise TypeError(
+                f"{name}() takes options; call the instance: {name}()(y_true, y_pred). Received "
+                f"{_core.described(value)} as {option}"
+            )
 
 
 @documented
@@ -87,6 +105,7 @@ class Loss:
         reduction: str | None = "sum_over_batch_size",
         dtype: DTypeLike = None,
     ) -> None:
+        _refuse_data(type(self), {"reduction": reduction, "name": name, "dtype": dtype})
         self._dtype = dtype_name(dtype)
         self._dtype_given = bool(dtype)
         self.name = name or _unique_name(type(self))
@@ -303,6 +322,7 @@ class CatalogLoss(Loss):
         self, reduction: str | None, name: str | None, dtype: DTypeLike, **arguments: Any
     ) -> None:
         super().__init__(name, reduction, dtype)
+        _refuse_data(type(self), arguments)
         self._arguments = tuple(arguments)
         for argument, value in arguments.items():
             setattr(self, argument, value)

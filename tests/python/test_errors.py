@@ -192,3 +192,125 @@ def test_unknown_labels_option(labels: Any) -> None:
 def test_base_class_has_no_call() -> None:
     with pytest.raises(NotImplementedError):
         simdloss.Loss()([[1.0]], [[2.0]])
+
+
+@pytest.mark.parametrize("shape", [(6,), (6, 1)], ids=str)
+def test_class_ids_for_labels_over_classes(shape: tuple[int, ...]) -> None:
+    ids, p = np.zeros(shape, int), np.full((6, 4), 0.25)
+    calls: list[Any] = [
+        simdloss.categorical_crossentropy,
+        simdloss.CategoricalCrossentropy(from_logits=True),
+    ]
+    for call in calls:
+        with pytest.raises(
+            ValueError, match=r"\(6, 4\)\. Fix: if y_true holds class ids"
+        ) as caught:
+            call(ids, p)
+        assert "sparse_categorical_crossentropy" in str(caught.value)
+        assert "to_categorical(y_true, 4)" in str(caught.value)
+        assert "y_pred with" not in str(caught.value)
+    one_hot = simdloss.to_categorical(ids, 4)
+    sparse = simdloss.sparse_categorical_crossentropy(ids, p)
+    assert np.allclose(simdloss.categorical_crossentropy(one_hot, p), sparse)
+
+
+DATA = {
+    "arrays": (np.zeros(3000), np.ones(3000)),
+    "matrices": (np.zeros((3000, 2)), np.ones((3000, 2))),
+    "lists": ([0.0] * 3000, [1.0] * 3000),
+    "nested lists": ([[0.0, 1.0]] * 3000, [[1.0, 0.0]] * 3000),
+}
+
+
+@pytest.mark.parametrize("data", DATA.values(), ids=DATA)
+@every_loss
+def test_data_for_a_class(variant: Variant, data: tuple[Any, Any]) -> None:
+    """As in `MeanSquaredError(y_true, y_pred)`."""
+    name = variant.case.class_name
+    message = rf"^{name}\(\) takes options; call the instance: {name}\(\)\(y_true, y_pred\)\."
+    with pytest.raises(TypeError, match=message) as caught:
+        getattr(simdloss, name)(*data)
+    assert len(str(caught.value)) < 400
+
+
+def test_data_for_a_class_of_the_user() -> None:
+    class Mine(simdloss.Loss):
+        pass
+
+    with pytest.raises(TypeError, match=r"Mine\(\)\(y_true, y_pred\)"):
+        Mine(*DATA["arrays"])  # type: ignore[arg-type]
+
+
+def test_errors_show_no_whole_arrays() -> None:
+    array = np.arange(3000.0)
+    calls: list[Any] = [
+        lambda value: simdloss.huber([[1.0]], [[0.5]], value),
+        lambda value: simdloss.binary_crossentropy([[1.0]], [[0.5]], value),
+        lambda value: simdloss.hinge([[1.0]], [[0.5]], labels=value),
+        lambda value: simdloss.Huber()([[1.0]], [[0.5]], empty=value),
+        simdloss.set_epsilon,
+        simdloss.set_floatx,
+        simdloss.losses.get,
+        simdloss.losses.serialize,
+        simdloss.losses.LossFunctionWrapper,
+        lambda value: simdloss.losses.get({"config": value}),
+        lambda value: simdloss.Huber(dtype=value),
+    ]
+    for call in calls:
+        for value in (array, array.tolist()):
+            with pytest.raises((TypeError, ValueError)) as caught:
+                call(value)
+            assert len(str(caught.value)) < 500
+
+
+MESSAGES: dict[str, tuple[Any, str]] = {
+    "ctc of another rank": (
+        lambda: simdloss.ctc([[1, 2]], np.zeros((3, 4))),
+        r"received y_pred\.shape=\(3, 4\) and y_true\.shape=\(1, 2\)",
+    ),
+    "ctc labels of another rank": (
+        lambda: simdloss.ctc([1, 2], np.zeros((1, 3, 4))),
+        r"received y_true\.shape=\(2,\) and y_pred\.shape=\(1, 3, 4\)",
+    ),
+    "ctc padded with -1": (
+        lambda: simdloss.ctc([[1, -1]], np.zeros((1, 3, 4))),
+        r"received -1 at position \(0, 1\).*Fix: pad rows with 0, the blank\.",
+    ),
+    "circle of one-hot labels": (
+        lambda: simdloss.circle(np.eye(4), np.eye(4)),
+        r"Fix: if it holds one-hot labels, pass class ids: y_true\.argmax\(axis=1\)",
+    ),
+    "padding without ignore_class": (
+        lambda: simdloss.sparse_categorical_crossentropy([0, -1], np.eye(2)),
+        r"it is the only bad label\. Fix: .*ignore_class",
+    ),
+    "states of other losses": (
+        lambda: mse.loss().partial(GOOD, GOOD) + simdloss.Huber().partial(GOOD, GOOD),
+        "from equal loss objects, under the same epsilon$",
+    ),
+    "no partial sums": (
+        lambda: mse.loss(reduction="none").partial(GOOD, GOOD),
+        "reduction is None, which is 'none' too.*'sum', 'sum_over_batch_size', 'mean' or",
+    ),
+    "alpha for another number of classes": (
+        lambda: simdloss.categorical_focal_crossentropy(np.eye(3), np.eye(3), alpha=[1, 2]),
+        "^a vector for alpha, or class_weight, must have one number for each of the 3 classes",
+    ),
+    "class_weight for another number of classes": (
+        lambda: simdloss.categorical_crossentropy(np.eye(3), np.eye(3), class_weight=[1, 2]),
+        "^class_weight must have one number for each of the 3 classes",
+    ),
+    "no threads": (lambda: simdloss.set_num_threads(0), "from 1 to 1024, or None"),
+    "too many threads": (lambda: simdloss.set_num_threads(1025), "from 1 to 1024, or None"),
+}
+
+
+@pytest.mark.parametrize(("call", "message"), MESSAGES.values(), ids=MESSAGES)
+def test_messages(call: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+def test_too_many_threads_in_a_context() -> None:
+    with pytest.raises(ValueError, match="from 1 to 1024"), simdloss.using_num_threads(1025):
+        pass

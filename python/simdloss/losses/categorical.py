@@ -319,10 +319,12 @@ class CategoricalFocalCrossentropy(WeightedClasses):
             from_logits=from_logits,
             label_smoothing=label_smoothing,
             axis=axis,
-            alpha=class_weights(alpha, "alpha").tolist() if is_vector(alpha) else alpha,
+            alpha=alpha,
             gamma=gamma,
             class_weight=class_weight,
         )
+        if is_vector(alpha):
+            self.alpha = class_weights(alpha, "alpha").tolist()
 
     def _core_arguments(self) -> dict[str, Any]:
         arguments = super()._core_arguments()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from simdloss import _core
 from simdloss._doc import documented
 from simdloss._loss import ArrayLike, DTypeLike, Loss
 from simdloss._structure import adjust_ranks, map_pairs
@@ -66,7 +67,7 @@ class LossFunctionWrapper(Loss):
         **kwargs: Any,
     ) -> None:
         if not callable(fn):
-            raise TypeError(f"fn must be callable; received {fn!r} of type {type(fn).__name__}")
+            raise TypeError(f"fn must be callable; received {_core.described(fn)}")
         super().__init__(name=name, reduction=reduction, dtype=dtype)
         self.fn = fn
         self._fn_kwargs = kwargs

@@ -9,6 +9,7 @@ from functools import cache
 from types import MappingProxyType
 from typing import Any
 
+from simdloss._core import described
 from simdloss._loss import CatalogLoss, Loss
 
 __all__ = ["deserialize", "get", "serialize"]
@@ -58,8 +59,8 @@ def get(identifier: Any) -> Any:
         loss = loss()
     if not callable(loss):
         raise ValueError(
-            f"Could not interpret loss identifier: {identifier!r} of type "
-            f"{type(identifier).__name__}; it must be a name, a config, a class or a callable"
+            f"Could not interpret loss identifier: {described(identifier)}; it must be a name, a "
+            f"config, a class or a callable"
         )
     return loss
 
@@ -105,8 +106,8 @@ def serialize(loss: Any) -> Any:
         }
     if not hasattr(loss, "__name__") or isinstance(loss, type):
         raise TypeError(
-            f"{loss!r} cannot be serialized: it must be a function with a name or an instance with "
-            f"get_config()"
+            f"{described(loss)} cannot be serialized: it must be a function with a name or an "
+            f"instance with get_config()"
         )
     return {
         "module": "builtins",
@@ -160,8 +161,8 @@ def _deserialized(identifier: Any) -> Any:
         return found() if isinstance(found, type) else found
     if not isinstance(identifier, dict) or not isinstance(identifier.get("class_name"), str):
         raise ValueError(
-            f"Could not interpret loss identifier: {identifier!r}; a config is a dict with a "
-            f"'class_name' and a 'config'"
+            f"Could not interpret loss identifier: {described(identifier)}; a config is a dict "
+            f"with a 'class_name' and a 'config'"
         )
     name, config = identifier["class_name"], identifier.get("config")
     if name == "function":

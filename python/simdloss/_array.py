@@ -102,10 +102,6 @@ _CPU_DEVICES = (1, 3, 11)
 
 _FIXES = {
     "c": "take its real part or its absolute value",
-    "O": "convert it, for example with .astype('float64')",
-    "S": "convert it to numbers, for example with .astype('float64')",
-    "U": "convert it to numbers, for example with .astype('float64')",
-    "T": "convert it to numbers, for example with .astype('float64')",
     "m": "divide it by a unit such as np.timedelta64(1, 's')",
     "M": "subtract a date and divide by a unit such as np.timedelta64(1, 's')",
     "f": "convert it with .astype('float64') or .astype('float32')",
@@ -222,6 +218,14 @@ def _elements_advice(argument: str, kept: str) -> str:
     )
 
 
+def _text_advice(argument: str) -> str:
+    """How to make numbers of text and of objects."""
+    advice = "convert numbers in text with .astype('float64')"
+    if argument.startswith(("y_pred", "sample_weight", "mask")):
+        return advice
+    return f"{advice}, names of classes to ids with np.unique({argument}, return_inverse=True)[1]"
+
+
 def _from_ndarray(value: NDArray, argument: str) -> NDArray:
     if np.ma.is_masked(value):
         kept = f"~np.ma.getmaskarray({argument})"
@@ -300,10 +304,10 @@ def _from_pandas(value: Any, argument: str) -> NDArray:
             strange.append(f"{name!r} ({given})" if is_frame else str(given))
     if strange:
         held = "columns that are not numbers" if is_frame else "values that are not numbers"
-        raise TypeError(
-            f"{argument} has {held}: {', '.join(strange)}; convert them, for example with "
-            f".astype('float64'), or leave them out"
-        )
+        fix = _text_advice(argument)
+        if any("category" in text for text in strange):
+            fix = "convert categories to class ids with .cat.codes"
+        raise TypeError(f"{argument} has {held}: {', '.join(strange)}; {fix}")
     nullable = any(
         not isinstance(d, np.dtype) for d in (value.dtypes if is_frame else [value.dtype])
     )
@@ -372,6 +376,8 @@ def _readable(array: NDArray, argument: str) -> NDArray:
     fix = _FIXES.get(dtype.kind, "convert it with .astype('float32')")
     if dtype.kind == "V" and dtype.names is None:
         fix = "convert it with .astype('float32')"
+    if dtype.kind in "OSUT":
+        fix = _text_advice(argument)
     raise TypeError(
         f"{argument} must hold real numbers (floating, integer or bool); received dtype {dtype}: "
         + fix

@@ -314,3 +314,30 @@ def test_messages(call: Any, message: str) -> None:
 def test_too_many_threads_in_a_context() -> None:
     with pytest.raises(ValueError, match="from 1 to 1024"), simdloss.using_num_threads(1025):
         pass
+
+
+def test_names_of_classes() -> None:
+    """The advice of the error makes ids of them."""
+    p = np.full((3, 2), 0.5, np.float32)
+    names = ["dog", "cat", "dog"]
+    arrays: list[Any] = [names, np.array(names), np.array(names, object), np.array(names, bytes)]
+    for y_true in arrays:
+        advice = r"np\.unique\(y_true, return_inverse=True\)\[1\]"
+        with pytest.raises(TypeError, match=advice):
+            simdloss.sparse_categorical_crossentropy(y_true, p)
+        ids = np.unique(y_true, return_inverse=True)[1]
+        assert ids.tolist() == [1, 0, 1]
+        with pytest.raises(TypeError, match=r"astype\('float64'\)$"):
+            simdloss.sparse_categorical_crossentropy(ids, y_true)
+
+
+def test_categories_of_pandas() -> None:
+    pandas = pytest.importorskip("pandas")
+    series = pandas.Series(["dog", "cat", "dog"])
+    p = np.full((3, 2), 0.5, np.float32)
+    with pytest.raises(TypeError, match=r"values that are not numbers.*np\.unique\(y_true"):
+        simdloss.sparse_categorical_crossentropy(series, p)
+    categories = series.astype("category")
+    with pytest.raises(TypeError, match=r"category; convert categories to class ids.*\.cat\.codes"):
+        simdloss.sparse_categorical_crossentropy(categories, p)
+    simdloss.sparse_categorical_crossentropy(categories.cat.codes, p)

@@ -168,7 +168,24 @@ def to_ndarray(
 
 def to_dtype(value: Any, name: str, argument: str) -> NDArray:
     """`value` as an ndarray of the dtype `name`."""
+    return _cast(to_ndarray(value, argument, class_float(name)), name)
+
+
+def to_call_dtype(value: Any, name: str, argument: str) -> NDArray:
+    """`value` as `Loss.call` receives it: of the dtype `name`, but integers that would not be the
+    same in it, such as large class ids, as they are."""
     array = to_ndarray(value, argument, class_float(name))
+    if array.dtype.kind not in "iu":
+        return _cast(array, name)
+    with np.errstate(over="ignore"):
+        cast = _cast(array, name)
+    wide = cast.astype(np.float64)
+    in_range = np.isfinite(wide) & (wide < float(int(np.iinfo(array.dtype).max) + 1))
+    is_exact = in_range.all() and np.array_equal(wide.astype(array.dtype), array)
+    return cast if is_exact else array
+
+
+def _cast(array: NDArray, name: str) -> NDArray:
     if array.dtype == _TAGGED_BFLOAT16:
         array = (array.view(np.uint16).astype(np.uint32) << 16).view(np.float32)
     return array.astype(numpy_dtype(name), copy=False)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 import numpy as np
 
 from simdloss import _core
-from simdloss._array import class_float, dtype_name, to_dtype, to_ndarray
+from simdloss._array import class_float, dtype_name, to_call_dtype, to_ndarray
 from simdloss._doc import document_class, documented
 from simdloss._registry import EXTRAS, PARAMETERS, entry_name
 from simdloss._structure import adjust_ranks, map_leaves
@@ -129,7 +129,8 @@ class Loss:
         `y_true` and `y_pred` may be structures of arrays: dicts, named tuples, and lists and tuples
         with arrays in them, nested as deep as need be. `call` receives the structures that the
         loss was called with, each leaf as an array of this loss's dtype. Lists of numbers are
-        arrays.
+        arrays. An array of integers with one that this dtype cannot hold, such as the class id 2049
+        in float16, comes as it is: class ids are exact.
 
         A `numpy.ma.MaskedArray` as the result also says which of its entries count: masked ones
         do not, just as if the mask of the call were false there. They leave the denominator of
@@ -249,7 +250,7 @@ class Loss:
         """What call() returns for arrays of this loss's dtype, and the mask for it."""
 
         def converted(leaf: Any, path: str) -> Any:
-            return to_dtype(leaf, self._dtype, path)
+            return to_call_dtype(leaf, self._dtype, path)
 
         losses = self.call(
             map_leaves(converted, y_true, "y_true"), map_leaves(converted, y_pred, "y_pred")

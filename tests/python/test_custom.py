@@ -350,3 +350,53 @@ def test_masks_that_do_not_fit_what_call_returns() -> None:
         Elementwise()(np.zeros(4), np.ones(4), mask=np.ones(3))
     with pytest.raises(ValueError, match=r"mask of shape \(2, 4\) does not broadcast to .* \(4,\)"):
         Elementwise()(np.zeros(4), np.ones(4), mask=np.ones((2, 4)))
+
+
+LARGE = {"float16": 2049, "bfloat16": 257, "float32": 16_777_217, "float64": 2**53 + 1}
+
+
+class Ids(simdloss.Loss):
+    """Notes what it was called with."""
+
+    received: Any = None
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        self.received = y_true
+        return np.zeros(2, np.float32)
+
+
+@pytest.mark.parametrize("dtype", LARGE)
+@pytest.mark.parametrize("integer", ["int32", "int64", "uint64"])
+def test_class_ids_are_exact(dtype: str, integer: str) -> None:
+    large = LARGE[dtype]
+    if large > np.iinfo(integer).max:
+        return
+    loss = Ids(dtype=dtype)
+    for given in ([large, 0], [np.iinfo(integer).max, 0], [[large, 0]]):
+        ids = np.array(given, integer)
+        loss({"a": ids}, {"a": np.zeros(2)})
+        assert loss.received["a"].dtype == ids.dtype
+        assert np.array_equal(loss.received["a"], ids)
+    for held in ([large - 1, 0], [1, 0]):
+        loss(np.array(held, integer), np.zeros(2))
+        assert loss.received.dtype.name == dtype
+        assert loss.received.tolist() == held
+
+
+def test_large_class_ids_in_a_wrapper() -> None:
+    ids = [2049, 2048]
+    p = np.linspace(0.1, 1.0, 2 * 3000, dtype=np.float16).reshape(2, 3000)
+    sparse = simdloss.sparse_categorical_crossentropy
+    loss = LossFunctionWrapper(sparse, dtype="float16", reduction=None)
+    assert_same_bits(loss(ids, p), sparse(ids, p))
+    labels = [2049, 2048, 2049]
+    embeddings = np.eye(3, dtype=np.float16)
+    circle = LossFunctionWrapper(simdloss.circle, dtype="float16", reduction=None)
+    assert_same_bits(circle(labels, embeddings), simdloss.circle(labels, embeddings))
+
+
+@pytest.mark.parametrize("values", [[70000, -70000], [-70000, 1], [2**31 - 1, 0]], ids=str)
+def test_integers_beyond_the_range_of_the_dtype(values: list[int]) -> None:
+    loss = Ids(dtype="float16")
+    loss(values, np.zeros(2))
+    assert loss.received.tolist() == values

@@ -25,9 +25,10 @@ __all__ = ["LossFunctionWrapper"]
 class LossFunctionWrapper(Loss):
     """Any function of `(y_true, y_pred)` as a loss, with weights, mask and reduction.
 
-    The function receives arrays of this loss's dtype, or structures of them (see `Loss.call`; both
-    must have the same structure). If the ranks of a pair of arrays differ by one and the last axis
-    of the higher rank has length 1, it goes, or is added to a partner of rank 1.
+    The function receives arrays of this loss's dtype, or structures of them (see `Loss.call`, also
+    for large class ids; both must have the same structure). If the ranks of a pair of arrays differ
+    by one and the last axis of the higher rank has length 1, it goes, or is added to a partner of
+    rank 1.
 
     Args:
         fn: called with `(y_true, y_pred, **kwargs)`; returns the loss of each sample, which may be

@@ -2,7 +2,9 @@
 """Names of losses in former versions of Keras, in tf.keras and in the R package keras.
 
 Each name is a function of this module, `from simdloss.compat import logcosh`, and a string that
-`simdloss.losses.get` takes. `import simdloss` does not import this module.
+`simdloss.losses.get` takes. This module is imported when it is first used.
+
+Every function of today also has its name in R, which begins with `loss_`.
 
 What a name means today is in `FUNCTIONS`; which names stayed and changed their meaning is in
 `CHANGED`; `docs/names.md` shows both.
@@ -37,14 +39,16 @@ class Changed(NamedTuple):
 
 
 _KERAS_R = "keras 2 for R"
-_UNSIGNED = "labels 0 and 1 are not converted to -1 and 1, as in Keras before 2.3"
+_KERAS_R_NOW = "keras for R"
+_KERAS_R_OLD = "keras 2 for R, on Keras before 2.3"
+_UNSIGNED = "labels 0 and 1 are not converted to -1 and 1; the R function of today does: "
 _SUM = "minus the sum, as in Keras from 2.0.9 on; before, see `cosine_proximity_mean`"
 _CLIP_FIRST = (
     "probabilities were clipped and then divided by the sum of their row, today the other way "
     "round; the same for rows that add up to 1"
 )
 
-FUNCTIONS = {
+_FORMER = {
     "logcosh": OldName("Keras 2, tf.keras", "log_cosh"),
     "kullback_leibler_divergence": OldName("Keras 1 and 2, tf.keras", "kl_divergence"),
     "huber_loss": OldName(
@@ -59,23 +63,20 @@ FUNCTIONS = {
         "cosine_similarity",
         note="divided by the length of the last axis; this name is ours",
     ),
-    "loss_mean_squared_error": OldName(_KERAS_R, "mean_squared_error"),
-    "loss_mean_absolute_error": OldName(_KERAS_R, "mean_absolute_error"),
-    "loss_mean_absolute_percentage_error": OldName(_KERAS_R, "mean_absolute_percentage_error"),
-    "loss_mean_squared_logarithmic_error": OldName(_KERAS_R, "mean_squared_logarithmic_error"),
-    "loss_squared_hinge": OldName(_KERAS_R, "squared_hinge", "labels='signed'", _UNSIGNED),
-    "loss_hinge": OldName(_KERAS_R, "hinge", "labels='signed'", _UNSIGNED),
-    "loss_categorical_hinge": OldName(_KERAS_R, "categorical_hinge"),
+    "loss_squared_hinge": OldName(
+        _KERAS_R_OLD, "squared_hinge", "labels='signed'", _UNSIGNED + "`squared_hinge`"
+    ),
+    "loss_hinge": OldName(_KERAS_R_OLD, "hinge", "labels='signed'", _UNSIGNED + "`hinge`"),
     "loss_logcosh": OldName(_KERAS_R, "log_cosh"),
-    "loss_categorical_crossentropy": OldName(_KERAS_R, "categorical_crossentropy"),
     "loss_sparse_categorical_crossentropy": OldName(
         _KERAS_R, "sparse_categorical_crossentropy", note=_CLIP_FIRST
     ),
-    "loss_binary_crossentropy": OldName(_KERAS_R, "binary_crossentropy"),
     "loss_kullback_leibler_divergence": OldName(_KERAS_R, "kl_divergence"),
-    "loss_poisson": OldName(_KERAS_R, "poisson"),
     "loss_cosine_proximity": OldName(_KERAS_R, "cosine_similarity", note=_SUM),
 }
+# R has today's functions under a name of its own.
+_OF_R = {f"loss_{name}": OldName(_KERAS_R_NOW, name) for name in losses.REGISTRY}
+FUNCTIONS = _FORMER | {name: old for name, old in _OF_R.items() if name not in _FORMER}
 
 CHANGED = (
     Changed(

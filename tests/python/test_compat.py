@@ -127,6 +127,41 @@ def test_reductions_of_tf_keras() -> None:
         compat.Reduction.validate("mean")
 
 
+@pytest.mark.parametrize("function", losses.REGISTRY)
+def test_functions_of_today_by_their_names_in_r(function: str) -> None:
+    old = compat.FUNCTIONS[f"loss_{function}"]
+    assert old.loss == function
+    assert losses.get(f"loss_{function}") is getattr(compat, f"loss_{function}")
+
+
+def test_r_before_labels_were_converted() -> None:
+    for name in ("loss_hinge", "loss_squared_hinge"):
+        old = compat.FUNCTIONS[name]
+        assert "before 2.3" in old.where
+        assert f"`{old.loss}`" in old.note
+
+
+@pytest.mark.parametrize("module", [simdloss, losses], ids=lambda m: m.__name__)
+@pytest.mark.parametrize(
+    "name",
+    ["logcosh", "kullback_leibler_divergence", "cosine_proximity", "Reduction", "loss_huber"],
+)
+def test_former_names_as_attributes(module: Any, name: str) -> None:
+    message = rf"{module.__name__}' has no attribute '{name}'.*simdloss\.compat\.{name}$"
+    with pytest.raises(AttributeError, match=message):
+        getattr(module, name)
+    assert not hasattr(module, "spam")
+
+
+def test_the_module_is_an_attribute() -> None:
+    run_python("import simdloss; simdloss.compat.logcosh; 'compat' in dir(simdloss) or 1 / 0")
+
+
+def test_dir_has_public_names_only() -> None:
+    for module in (simdloss, losses):
+        assert set(dir(module)) - {"compat"} == set(vars(module)["__all__"])
+
+
 def test_unknown_attributes() -> None:
     with pytest.raises(AttributeError, match=r"simdloss.compat.*'spam'"):
         _ = compat.spam

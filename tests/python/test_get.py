@@ -79,7 +79,10 @@ def test_get_of_other_things() -> None:
         ("BinaryCrossEntropy", "BinaryCrossentropy"),
         ("Mse", "mse"),
         ("log-cosh", "log_cosh"),
-        ("loss_mean_square_error", "loss_mean_squared_error"),
+        ("loss_mean_square_error", "mean_squared_error"),
+        ("loss_hubber", "Huber"),
+        ("categorical_crossentrpy", "categorical_crossentropy"),
+        ("los_hinge", "loss_hinge"),
         ({"class_name": "Hube", "config": {}}, "Huber"),
     ],
     ids=str,
@@ -92,7 +95,22 @@ def test_unknown_names_suggest_the_nearest(identifier: Any, nearest: str) -> Non
 
 
 @pytest.mark.parametrize(
-    "identifier", ["", "zzzz", "none", 3, 2.5, b"mse", [], {}, {"config": {}}, {"class_name": 3}]
+    "identifier",
+    [
+        "",
+        "zzzz",
+        "none",
+        "cce",
+        "loss",
+        "Losss",
+        3,
+        2.5,
+        b"mse",
+        [],
+        {},
+        {"config": {}},
+        {"class_name": 3},
+    ],
 )
 def test_what_stands_for_no_loss(identifier: Any) -> None:
     with pytest.raises(ValueError, match="Could not interpret loss identifier") as caught:

@@ -4,7 +4,7 @@
 Names, argument order and defaults are those of `keras.losses`.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from simdloss._loss import Loss as Loss
 from simdloss._registry import derive as _derive
@@ -32,5 +32,12 @@ if not TYPE_CHECKING:
     __all__ = ["Loss", *_classification.__all__, *_hinge.__all__, *_regression.__all__]
     __all__ += [*_categorical.__all__, *_segmentation.__all__, *_similarity.__all__]
     __all__ += [*_sequence.__all__, *_custom.__all__, *_identifiers.__all__]
+
+    def __getattr__(name: str) -> Any:
+        raise _identifiers.missing(__name__, name)
+
+    def __dir__() -> list[str]:
+        return sorted(__all__)
+
 
 REGISTRY = _derive(globals())

@@ -203,12 +203,29 @@ def _find(name: str, identifier: Any, own: bool = True) -> Any:
 
 
 def _nearest(name: str, known: list[str]) -> str | None:
-    """The known name that `name` may be a misspelling of."""
+    """The known name that `name` may be a misspelling of, first without the "loss_" of R."""
     from difflib import get_close_matches
 
-    by_folded = {key.casefold(): key for key in known}
-    near = get_close_matches(name.casefold().replace("-", "_"), by_folded, n=1, cutoff=0.65)
-    return by_folded[near[0]] if near else None
+    by_folded = {key.casefold(): key for key in known if key != "Loss"}
+    folded = name.casefold().replace("-", "_")
+    for text in dict.fromkeys((folded.removeprefix("loss_"), folded)):
+        # Abbreviations are alike without being misspellings of each other.
+        cutoff = 0.65 if len(text) > 5 else 0.8
+        near = get_close_matches(text, by_folded, n=1, cutoff=cutoff)
+        if near:
+            return by_folded[near[0]]
+    return None
+
+
+def missing(module: str, name: str) -> AttributeError:
+    """The error for an attribute that a module of the package does not have."""
+    message = f"module {module!r} has no attribute {name!r}"
+    if not name.startswith("_"):
+        from simdloss import compat
+
+        if name in compat.__all__:
+            message += f"; it is a former name, which is simdloss.compat.{name}"
+    return AttributeError(message)
 
 
 @cache

@@ -55,7 +55,8 @@ labels: what labels 0 and 1 stand for. "auto": for -1 and 1 if all of `y_true` i
     themselves.""",
     "from_logits": """\
 from_logits: whether `y_pred` holds logits; if not, probabilities, which are clipped to
-    `[epsilon, 1 - epsilon]`.""",
+    `[epsilon, 1 - epsilon]`. Values are not checked: scores that can be negative are
+    logits, `from_logits=True`.""",
     "label_smoothing": """\
 label_smoothing: how far labels are moved towards 1/2, in [0, 1].""",
     "class_smoothing": """\
@@ -72,6 +73,16 @@ gamma: how strongly well-predicted classes are played down, >= 0.""",
     "generalized": """\
 q: from 1, which gives the absolute error 1 - p, towards 0, which gives the crossentropy
     -ln p; > 0, in the class in (0, 1).""",
+    "circle": """\
+gamma: the scale of similarities, > 0. Any number is accepted: 0 makes the loss one of
+    counts alone, a negative one rewards what it ought to punish.
+margin: the radius of the decision boundary, in [0, 1]: embeddings of a class shall have
+    a similarity above 1 - margin, those of two classes one below margin. Any number is
+    accepted; outside of [0, 1] one of these means nothing for unit vectors.""",
+    "sample_lengths": """\
+All time steps count. Samples of different lengths are evaluated one by one, each cut to its
+length: `ctc(y_true[i : i + 1], y_pred[i : i + 1, : length[i]])`. A mask has one entry for
+each sample, `[batch]`, and none for time steps.""",
     "tversky": """\
 alpha: the weight of false positives, >= 0.
 beta: the weight of false negatives, >= 0.""",
@@ -117,8 +128,15 @@ _RAISES_OF_IDS = f"""{_RAISES}
         the number of classes, and how many such ids there are. The ids of rows that are
         skipped (weight 0, outside the mask) are not looked at."""
 
+_RAISES_OF_PAIRS = f"""{_RAISES}
+    ValueError: for ids that are no whole numbers. The error names the first one, its
+        position, and how many such ids there are."""
+
 # Whole sections.
 _SECTIONS = {
+    "raises_of_ids": _RAISES_OF_IDS,
+    "raises_of_pairs": _RAISES_OF_PAIRS,
+    "instance_of_pairs": f"{_INSTANCE}\n\n{_RAISES_OF_PAIRS}",
     "returns": f"{_RETURNS}\n\n{_RAISES}",
     "returns_of_ids": f"{_RETURNS}\n\n{_RAISES_OF_IDS}",
     "instance": f"{_INSTANCE}\n\n{_RAISES}",

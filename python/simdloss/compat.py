@@ -139,6 +139,15 @@ def cosine_proximity_mean(y_true: ArrayLike, y_pred: ArrayLike) -> Result:
     Returns:
         The loss of each row, as from `simdloss.cosine_similarity`.
 
+    Raises:
+        ValueError: for shapes that do not fit.
+        TypeError: for arguments that are not arrays of real numbers.
+
+    Example:
+        >>> from simdloss import compat
+        >>> compat.cosine_proximity_mean([[0.0, 2.0], [3.0, 4.0]], [[0.0, 1.0], [4.0, 3.0]])
+        array([-0.5 , -0.48], dtype=float32)
+
     References:
         keras.objectives.cosine_proximity of Keras 1.
     """
@@ -150,6 +159,22 @@ def cosine_proximity_mean(y_true: ArrayLike, y_pred: ArrayLike) -> Result:
 
 def loss_hinge(y_true: ArrayLike, y_pred: ArrayLike) -> Result:
     """`hinge` of Keras before 2.3: labels 0 and 1 stand for themselves, not for -1 and 1.
+
+    R's loss_hinge on later versions of Keras converts them: `simdloss.hinge`.
+
+    Formula:
+        mean of max(1 - t p, 0) over the last axis, with t = `y_true` and p = `y_pred`.
+
+    Args:
+        y_true: labels, -1 or 1; 0 and 1 are taken as they are, shape `[..., n]`.
+        y_pred: real numbers, positive for the label 1; the shape of `y_true`.
+
+    Returns:
+        The loss of each row, as from `simdloss.hinge`.
+
+    Raises:
+        ValueError: for shapes that do not fit.
+        TypeError: for arguments that are not arrays of real numbers.
 
     Example:
         >>> from simdloss import compat, hinge
@@ -167,6 +192,22 @@ def loss_hinge(y_true: ArrayLike, y_pred: ArrayLike) -> Result:
 
 def loss_squared_hinge(y_true: ArrayLike, y_pred: ArrayLike) -> Result:
     """`squared_hinge` of Keras before 2.3: labels 0 and 1 stand for themselves.
+
+    R's loss_squared_hinge on later versions of Keras converts them: `simdloss.squared_hinge`.
+
+    Formula:
+        mean of max(1 - t p, 0)^2 over the last axis, with t = `y_true` and p = `y_pred`.
+
+    Args:
+        y_true: labels, -1 or 1; 0 and 1 are taken as they are, shape `[..., n]`.
+        y_pred: real numbers, positive for the label 1; the shape of `y_true`.
+
+    Returns:
+        The loss of each row, as from `simdloss.squared_hinge`.
+
+    Raises:
+        ValueError: for shapes that do not fit.
+        TypeError: for arguments that are not arrays of real numbers.
 
     Example:
         >>> from simdloss import compat

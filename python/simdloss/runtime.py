@@ -46,6 +46,9 @@ def _in_context(variable: ContextVar[T], value: T) -> Iterator[None]:
 def floatx() -> str:
     """The default floating dtype: of Python floats, and of loss classes that are given none.
 
+    Returns:
+        "float16", "bfloat16", "float32" or "float64".
+
     Example:
         >>> import simdloss
         >>> simdloss.floatx()
@@ -55,16 +58,30 @@ def floatx() -> str:
 
 
 def set_floatx(value: Any) -> None:
-    """Sets `floatx()` for the process: "float16", "bfloat16", "float32", "float64" or their dtypes.
+    """Sets `floatx()` for the process. Losses that exist already keep their dtype.
 
-    Losses that exist already keep their dtype. ValueError for anything else, ImportError for
-    bfloat16 without the package ml_dtypes.
+    Args:
+        value: "float16", "bfloat16", "float32", "float64", or their dtypes.
+
+    Raises:
+        ValueError: for anything else.
+        ImportError: for bfloat16 without the package ml_dtypes.
+
+    Example:
+        >>> import simdloss
+        >>> simdloss.set_floatx("float64")
+        >>> simdloss.mean_squared_error([1.0], [3.0])
+        np.float64(4.0)
+        >>> simdloss.set_floatx("float32")
     """
     _core.set_floatx(_array.floatx_name(value))
 
 
 def epsilon() -> float:
     """The small number that keeps probabilities and divisors away from 0.
+
+    Returns:
+        A float in [0, 0.5): that of `using_epsilon`, else that of `set_epsilon`, else 1e-7.
 
     Example:
         >>> import simdloss
@@ -75,16 +92,34 @@ def epsilon() -> float:
 
 
 def set_epsilon(value: float) -> None:
-    """Sets `epsilon()` for the process, read at each call; 0 switches clipping off.
+    """Sets `epsilon()` for the process, read at each call.
 
-    ValueError for a number outside [0, 0.5): the bounds epsilon and 1 - epsilon would cross.
+    Args:
+        value: a number in [0, 0.5); 0 switches clipping off.
+
+    Raises:
+        ValueError: for a number outside [0, 0.5): the bounds epsilon and 1 - epsilon would cross.
+        TypeError: for what is no number.
+
+    Example:
+        >>> import simdloss
+        >>> simdloss.set_epsilon(1e-6)
+        >>> simdloss.epsilon()
+        1e-06
+        >>> simdloss.set_epsilon(1e-7)
     """
     _core.set_epsilon(value)
 
 
 @contextmanager
 def using_epsilon(value: float) -> Iterator[None]:
-    """Another `epsilon()` in [0, 0.5) inside a with statement, for this thread or task alone.
+    """Another `epsilon()` inside a with statement, for this thread or task alone.
+
+    Args:
+        value: a number in [0, 0.5).
+
+    Raises:
+        ValueError, TypeError: as `set_epsilon` does.
 
     Example:
         >>> import simdloss
@@ -97,9 +132,11 @@ def using_epsilon(value: float) -> Iterator[None]:
 
 
 def available_isas() -> list[str]:
-    """The instruction sets that this build and this machine can run, best first.
+    """The instruction sets that this build and this machine can run.
 
-    All give the same bits but "baseline", which is for x86 machines without FMA.
+    Returns:
+        Their names, best first. All give the same bits but "baseline", which is for x86 machines
+        without FMA.
 
     Example:
         >>> import simdloss
@@ -110,14 +147,38 @@ def available_isas() -> list[str]:
 
 
 def active_isa() -> str:
-    """The instruction set of the next call: the forced one, `SIMDLOSS_ISA`, or the best."""
+    """The instruction set of the next call.
+
+    Returns:
+        The name of the forced one, else that of `SIMDLOSS_ISA`, else the best.
+
+    Raises:
+        ValueError: where `SIMDLOSS_ISA` names what cannot run here and nothing is forced.
+
+    Example:
+        >>> import simdloss
+        >>> simdloss.active_isa() in simdloss.available_isas()
+        True
+    """
     return _core.active_isa()
 
 
 def force_isa(name: str | None) -> None:
-    """Makes the process use one of `available_isas()`; None returns to the default.
+    """Makes the process use an instruction set.
 
-    ValueError for a name that cannot run here.
+    Args:
+        name: one of `available_isas()`; None returns to the default.
+
+    Raises:
+        ValueError: for a name that cannot run here.
+        TypeError: for what is no name.
+
+    Example:
+        >>> import simdloss
+        >>> simdloss.force_isa("scalar")
+        >>> simdloss.active_isa()
+        'scalar'
+        >>> simdloss.force_isa(None)
     """
     _core.force_isa(name)
 
@@ -125,6 +186,12 @@ def force_isa(name: str | None) -> None:
 @contextmanager
 def using_isa(name: str | None) -> Iterator[None]:
     """`force_isa(name)` inside a with statement, for the whole process: a tool for tests.
+
+    Args:
+        name: one of `available_isas()`, or None.
+
+    Raises:
+        ValueError, TypeError: as `force_isa` does.
 
     Example:
         >>> import simdloss
@@ -143,16 +210,37 @@ def using_isa(name: str | None) -> Iterator[None]:
 def get_num_threads() -> int:
     """How many threads a large call uses at most.
 
-    That of `using_num_threads`, else of `set_num_threads`, else `SIMDLOSS_NUM_THREADS`, else the
-    least of what OpenMP, the CPU affinity and the cgroup quota allow.
+    Returns:
+        The number of `using_num_threads`, else of `set_num_threads`, else `SIMDLOSS_NUM_THREADS`,
+        else the least of what OpenMP, the CPU affinity and the cgroup quota allow.
+
+    Raises:
+        ValueError: where `SIMDLOSS_NUM_THREADS` is no number from 1 to 1024 and none is set.
+
+    Example:
+        >>> import simdloss
+        >>> simdloss.get_num_threads() >= 1
+        True
     """
     return _core.get_num_threads()
 
 
 def set_num_threads(n: int | None) -> None:
-    """Sets the number of threads for the process; None returns to the default.
+    """Sets the number of threads for the process.
 
-    ValueError below 1.
+    Args:
+        n: from 1 to 1024; None returns to the default.
+
+    Raises:
+        ValueError: for another number.
+        TypeError: for what is no int.
+
+    Example:
+        >>> import simdloss
+        >>> simdloss.set_num_threads(1)
+        >>> simdloss.get_num_threads()
+        1
+        >>> simdloss.set_num_threads(None)
     """
     _core.set_num_threads(n)
 
@@ -160,6 +248,12 @@ def set_num_threads(n: int | None) -> None:
 @contextmanager
 def using_num_threads(n: int | None) -> Iterator[None]:
     """Another number of threads inside a with statement, for this thread or task alone.
+
+    Args:
+        n: from 1 to 1024; None stands for the number outside of all such statements.
+
+    Raises:
+        ValueError, TypeError: as `set_num_threads` does.
 
     Example:
         >>> import simdloss
@@ -173,12 +267,35 @@ def using_num_threads(n: int | None) -> Iterator[None]:
 
 
 def last_num_threads() -> int:
-    """How many threads the last call from this thread ran on."""
+    """How many threads the last call from this thread ran on.
+
+    Returns:
+        A number from 1 on; small calls run on one thread.
+
+    Example:
+        >>> import simdloss
+        >>> loss = simdloss.huber([1.0], [2.0])
+        >>> simdloss.last_num_threads()
+        1
+    """
     return _core.last_num_threads()
 
 
 def config() -> dict[str, Any]:
-    """What runs here and why, as a dict: for bug reports and benchmarks."""
+    """What runs here and why: for bug reports and benchmarks.
+
+    Returns:
+        A dict of the version, compiler and flags of the build, the instruction sets, the number of
+        threads, where these come from, `floatx()`, `epsilon()`, and the versions of what is loaded.
+
+    Raises:
+        ValueError: as `active_isa` and `get_num_threads` do.
+
+    Example:
+        >>> import simdloss
+        >>> simdloss.config()["floatx"]
+        'float32'
+    """
     return {
         **_core.build_config(),
         "isa": active_isa(),
@@ -193,6 +310,15 @@ def config() -> dict[str, Any]:
 
 
 def show_config() -> None:
-    """Prints `config()`."""
+    """Prints `config()`, one entry a line.
+
+    Raises:
+        ValueError: as `config` does.
+
+    Example:
+        >>> import simdloss
+        >>> simdloss.show_config()  # doctest: +ELLIPSIS
+        version            ...
+    """
     for key, value in config().items():
         print(f"{key:18} {value}")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import simdloss
-from simdloss import compat, losses, utils
+from simdloss import compat, losses, runtime, utils
 from spec import CASES
 from support.variants import Variant, every_loss
 
@@ -92,3 +92,24 @@ def test_classes_say_what_they_are_called_with(variant: Variant) -> None:
 def test_losses_have_examples() -> None:
     named = {e.name for e in EXAMPLES}
     assert {case.function for case in CASES} | {case.class_name for case in CASES} <= named
+
+
+@pytest.mark.parametrize("name", runtime.__all__)
+def test_settings_have_all_sections(name: str) -> None:
+    function = getattr(runtime, name)
+    text = inspect.getdoc(function) or ""
+    signature = inspect.signature(function)
+    expected = {"Example": True, "Args": bool(signature.parameters)}
+    expected["Returns"] = signature.return_annotation not in ("None", "Iterator[None]")
+    for section, wanted in expected.items():
+        assert (f"\n{section}:" in text) == wanted, section
+
+
+OWN_OF_COMPAT = ["cosine_proximity_mean", "loss_hinge", "loss_squared_hinge"]
+
+
+@pytest.mark.parametrize("name", OWN_OF_COMPAT)
+def test_functions_of_compat_have_all_sections(name: str) -> None:
+    text = inspect.getdoc(getattr(compat, name)) or ""
+    for section in ("Formula", "Args", "Returns", "Raises", "Example", "References"):
+        assert f"\n{section}:" in text, section

@@ -44,10 +44,9 @@ def get(identifier: Any) -> Any:
         1.0
         >>> losses.get({"class_name": "Huber", "config": {"delta": 2.0}}).delta
         2.0
-        >>> losses.get("mean_sqared_error")
+        >>> losses.get("hubr")
         Traceback (most recent call last):
-        ValueError: Could not interpret loss identifier: 'mean_sqared_error'. Did you mean
-        'mean_squared_error'?
+        ValueError: Could not interpret loss identifier: 'hubr'. Did you mean 'Huber'?
 
     References:
         keras.losses.get.
@@ -69,7 +68,8 @@ def serialize(loss: Any) -> Any:
     """A function or instance as plain data, from which `deserialize` makes it again.
 
     The data is in the form that Keras uses, which Keras can read too unless options are set that
-    it does not have.
+    it does not have. One config means another loss there: versions of Keras up to 3.15 take alpha
+    and beta of Tversky one for the other.
 
     Args:
         loss: a function with a name, an instance of a loss class, or None.
@@ -121,6 +121,9 @@ def deserialize(name: Any, custom_objects: Mapping[str, Any] | None = None) -> A
     """The function or instance that `serialize`, here or in Keras, made `name` of.
 
     Nothing is imported for it: functions and classes of your own come in `custom_objects`.
+
+    Alpha and beta of Tversky are read as they are; configs of Keras up to 3.15 mean one by the
+    other.
 
     Args:
         name: what `serialize` returned, the name of a function or class as in `get`, or None.

@@ -118,6 +118,9 @@ class Dice(CatalogLoss):
 class Tversky(CatalogLoss):
     """Tversky loss, reduced over what `axis` leaves: by default nothing, the batch is one row.
 
+    `alpha` weighs false positives, as documented in Keras. Its versions up to 3.15 take alpha for
+    beta: swap them in configs that these have written.
+
     {formula}
 
     Args:

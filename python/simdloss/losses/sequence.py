@@ -24,14 +24,20 @@ def ctc(y_true: ArrayLike, y_pred: ArrayLike, *, out: Any = None) -> Result:
 
         inf if there is no alignment: with fewer time steps than labels and repetitions.
 
+    {sample_lengths}
+
     Args:
-        y_true: labels, whole numbers from 0 to classes - 1 of any dtype, shape
-            `[batch, length]`. Those of a sample are the first ones of its row, as many as the row
-            has that are not 0: rows are filled up with 0.
-        y_pred: logits, shape `[batch, time, classes]`. All time steps count.
+        y_true: labels, whole numbers from 1 to classes - 1 of any dtype, filled up with 0, shape
+            `[batch, length]`. A row has as many labels as numbers that are not 0, and they are its
+            first ones, as in Keras: in `[1, 0, 2]` they are 1 and 0, in place of 1 and 2.
+        y_pred: logits, shape `[batch, time, classes]`.
         {out}
 
-    {returns}
+    Returns:
+        The loss of each sample, shape `[batch]`: a floating ndarray of the dtype of `y_pred`, or
+        `floatx()` if that is integer or bool. There is no axis to choose.
+
+    {raises_of_ids}
 
     Example:
         >>> import numpy as np, simdloss
@@ -52,10 +58,12 @@ class CTC(CatalogLoss):
 
     {formula}
 
+    {sample_lengths}
+
     Args:
         {options}
 
-    {instance}
+    {instance_of_ids}
 
     Example:
         >>> import numpy as np, simdloss

@@ -66,11 +66,14 @@ def circle(
         ref_embeddings: embeddings of the references, shape `[m, d]`; None stands for `y_pred`.
         remove_diagonal: whether reference i is left out of P for query i, as it is the query
             itself.
-        gamma: the scale of similarities.
-        margin: the radius of the decision boundary.
+        {circle}
         {out}
 
-    {returns}
+    Returns:
+        The loss of each row, shape `[n]`: a floating ndarray of the dtype of `y_pred`, or
+        `floatx()` if that is integer or bool. There is no axis to choose.
+
+    {raises_of_pairs}
 
     Example:
         >>> import simdloss
@@ -96,12 +99,11 @@ class Circle(CatalogLoss):
     {formula}
 
     Args:
-        gamma: the scale of similarities.
-        margin: the radius of the decision boundary.
+        {circle}
         remove_diagonal: whether a row is no reference for itself.
         {options}
 
-    {instance}
+    {instance_of_pairs}
 
     Example:
         >>> import simdloss

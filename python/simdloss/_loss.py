@@ -208,7 +208,8 @@ class Loss:
         The arguments are those of a call. The states of all parts, merged, give `result()`: the
         loss of all the data at once, to the last bit, whatever the split and the order. All have to
         come from equal losses under the same `epsilon()`; of a subclass that writes `call`, equal
-        is what has the same class and, but for the name, the same `get_config()`.
+        is what has the same class and, but for the name, the same `get_config()`. So that has to
+        return what its `__init__` takes.
 
         Parts are cut along the first axis, so it has to be that of the samples. Under
         "mean_with_sample_weight" each sample needs its own weight.
@@ -216,6 +217,7 @@ class Loss:
         Raises:
             ValueError: for what does not add up: reduction None, arrays of rank 1 (which are one
                 sample) and axes that reach across the samples, weights that samples share.
+            TypeError: for a subclass whose `__init__` takes what `get_config` does not return.
             ValueError, TypeError: as a call does.
         """
         kernel = self._kernel or self._bind()
@@ -282,12 +284,36 @@ class Loss:
         """The class and its options without the name: states of equal ones merge."""
         cls = type(self)
         options = self._identifying_options()
+        unknown = _options_beside(cls, {*options, *getattr(self, "_arguments", ())})
+        if unknown:
+            raise TypeError(
+                f"{cls.__name__}.__init__ takes {unknown}, which get_config() does not return: "
+                f"partial sums of different losses would merge. Define get_config as {{"
+                f"**super().get_config(), '{unknown}': self.{unknown}}}"
+            )
         sorted_options = sorted((key, value) for key, value in options.items() if key != "name")
         return f"{cls.__module__}.{cls.__qualname__}{sorted_options!r}"
 
     def _reducer(self, identity: str = "") -> _core.Loss:
         """The native callable that weights and reduces per-sample losses."""
         return _core.Loss(None, (), None, self._dtype, self.reduction, None, identity)
+
+
+def _options_beside(cls: type, known: set[str]) -> str:
+    """The first option of a class that is neither known nor one of `Loss`; none if it has its own
+    get_config beside its __init__."""
+    from inspect import signature  # not for every import
+
+    owners = [
+        next(i for i, base in enumerate(cls.__mro__) if method in vars(base))
+        for method in ("__init__", "get_config")
+    ]
+    if owners[1] <= owners[0]:
+        return ""
+    known = known | {"name", "reduction", "dtype"}
+    parameters = signature(cls).parameters.values()
+    named = (p.name for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD))
+    return next((name for name in named if name not in known), "")
 
 
 def _mask_where(valid: Any, mask: Any) -> Any:

@@ -63,9 +63,12 @@ def to_categorical(x: Any, num_classes: int | None = None, dtype: Any = "float32
     is_id &= ids < classes
     if not is_id.all():
         first = np.unravel_index(np.argmin(is_id), ids.shape)
+        allowed = "integers from 0 on"
+        if num_classes is not None:
+            allowed = f"integers in [0, {classes}) for {classes} classes"
         raise ValueError(
-            f"x must hold class ids, integers in [0, {classes}) for {classes} classes; the first "
-            f"of {is_id.size - np.count_nonzero(is_id)} that are not is {ids[first]!s} at position "
+            f"x must hold class ids, {allowed}; the first of "
+            f"{is_id.size - np.count_nonzero(is_id)} that are not is {ids[first]!s} at position "
             f"{tuple(map(int, first))}"
         )
     name = dtype if isinstance(dtype, str) else np.dtype(dtype).name

@@ -356,3 +356,43 @@ def test_non_finite_sums_merge() -> None:
     assert (inf + one).result() == np.inf
     assert (negative + one).result() == -np.inf
     assert np.isnan((inf + negative).result())
+
+
+class Offset(simdloss.Loss):
+    """An option that the configuration does not tell."""
+
+    def __init__(self, offset: float = 0.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.offset = offset
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        return abs(y_true - y_pred + self.offset).mean(axis=-1)
+
+
+class Told(Offset):
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "offset": self.offset}
+
+
+class Renamed(simdloss.Loss):
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(name="renamed", **kwargs)
+
+    call = Offset.call
+    offset = 1.0
+
+
+class Farther(simdloss.Huber):
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        return 2 * super().call(y_true, y_pred)
+
+
+def test_options_that_the_configuration_does_not_tell() -> None:
+    y = np.ones((2, 2), np.float32)
+    with pytest.raises(TypeError, match=r"takes offset, which get_config\(\) does not return"):
+        Offset(1.0).partial(y, y)
+    assert Told(1.0).partial(y, y) == Told(1.0).partial(y, y) != Told(2.0).partial(y, y)
+    with pytest.raises(ValueError, match="equal loss objects"):
+        Told(1.0).partial(y, y).merge(Told(2.0).partial(y, y))
+    assert Renamed().partial(y, y) == Renamed().partial(y, y)
+    assert Farther(2.0).partial(y, y) == Farther(2.0).partial(y, y) != Farther(1.0).partial(y, y)

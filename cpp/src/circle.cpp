@@ -46,12 +46,13 @@ struct CircleLosses::Scratch {
 };
 
 CircleLosses::Side CircleLosses::to_side(const ArrayView& view, int rank, const char* name) {
+  const char* const expected = rank == 1 ? "(n,), (n, 1) or (1, n)" : "(n, dimensions)";
   Side side{to_layout(view, name), static_cast<const char*>(view.data), view.dtype};
   if (side.layout.rank != rank) {
     const bool is_one_hot = rank == 1 && side.layout.rank == 2;
     throw Error(ErrorCode::kValue, name,
-                std::string(name) + " must have rank " + std::to_string(rank) +
-                    "; received the shape " + to_text(side.layout) + "." +
+                std::string(name) + " must have the shape " + expected + "; received the shape " +
+                    to_text(side.layout) + "." +
                     (is_one_hot ? " Fix: if it holds one-hot labels, pass class ids: " +
                                       std::string(name) + ".argmax(axis=1)."
                                 : ""));
@@ -69,15 +70,19 @@ CircleLosses::CircleLosses(const ArrayView& labels, const ArrayView& embeddings,
       options_(options),
       table_(table) {
   const auto require_equal = [](const Side& a, int a_axis, const Side& b, int b_axis,
-                                const char* name, const char* other) {
+                                const char* name, const char* other, const char* fix) {
     if (a.layout.size[a_axis] == b.layout.size[b_axis]) return;
     throw Error(ErrorCode::kValue, name,
                 std::string(name) + " and " + other + " must agree in size; received the shapes " +
-                    to_text(a.layout) + " and " + to_text(b.layout) + ".");
+                    to_text(a.layout) + " and " + to_text(b.layout) + ". Fix: " + fix);
   };
-  require_equal(labels_, 0, embeddings_, 0, "y_true", "y_pred");
-  require_equal(ref_labels_, 0, ref_embeddings_, 0, "ref_labels", "ref_embeddings");
-  require_equal(ref_embeddings_, 1, embeddings_, 1, "ref_embeddings", "y_pred");
+  require_equal(labels_, 0, embeddings_, 0, "y_true", "y_pred",
+                "pass one label for each row of y_pred.");
+  require_equal(ref_labels_, 0, ref_embeddings_, 0, "ref_labels", "ref_embeddings",
+                "pass one label for each row of ref_embeddings; where one of both is missing, "
+                "y_true or y_pred takes its place.");
+  require_equal(ref_embeddings_, 1, embeddings_, 1, "ref_embeddings", "y_pred",
+                "give both the same number of columns.");
   bad_labels_ = find_bad_ids(labels_.data, labels_.dtype, queries(), labels_.layout.stride[0]);
   bad_ref_labels_ = find_bad_ids(ref_labels_.data, ref_labels_.dtype, ref_labels_.layout.size[0],
                                  ref_labels_.layout.stride[0]);

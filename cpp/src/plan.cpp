@@ -39,9 +39,10 @@ std::array<bool, kMaxRank + 1> reduced_axes(const Axes& axes, int rank, const Lo
   for (const std::int64_t axis : axes.list) {
     const std::int64_t d = axis < 0 ? axis + limit : axis;
     if (d < 0 || d >= limit) {
+      const char* const elementwise = info.axis_kind == AxisKind::kAny ? ", or axis=()." : ".";
       const std::string interval =
           rank == 0
-              ? ", which has no axes. Pass arrays of rank 1 or more, or axis=()."
+              ? std::string(", which has no axes. Pass arrays of rank 1 or more") + elementwise
               : "; it must lie in [" + std::to_string(-rank) + ", " + std::to_string(rank) + ").";
       throw Error(ErrorCode::kValue, "axis",
                   "axis " + std::to_string(axis) + " is out of range for y_pred of rank " +

@@ -31,44 +31,39 @@ T parse_name(py::handle given, const char* argument, const char* values,
               std::string(argument) + " must be " + values + "; received " + shown(given));
 }
 
-std::int64_t parse_axis(py::handle axis) {
-  if (PyBool_Check(axis.ptr()) || PyIndex_Check(axis.ptr()) == 0) {
-    throw Error(ErrorCode::kType, "axis",
-                "axis must be an int, a tuple of ints or None; received " + described(axis));
+// An int. `expected` says what else the argument may be.
+std::int64_t parse_int(py::handle given, const char* argument, const char* expected) {
+  if (!is_bool(given) && PyIndex_Check(given.ptr()) != 0) {
+    const Py_ssize_t value = PyNumber_AsSsize_t(given.ptr(), PyExc_OverflowError);
+    if (value != -1 || PyErr_Occurred() == nullptr) return value;
+    const py::error_already_set error;
+    if (error.matches(PyExc_OverflowError)) {
+      throw Error(ErrorCode::kValue, argument,
+                  std::string(argument) + " must lie from -2**63 to 2**63 - 1; received " +
+                      described(given));
+    }
+    if (!error.matches(PyExc_TypeError)) throw error;  // arrays have an __index__ that raises it
   }
-  const Py_ssize_t value = PyNumber_AsSsize_t(axis.ptr(), PyExc_ValueError);
-  if (value == -1 && PyErr_Occurred() != nullptr) throw py::error_already_set();
-  return value;
-}
-
-std::int64_t parse_class_id(py::handle id) {
-  if (PyBool_Check(id.ptr()) || PyIndex_Check(id.ptr()) == 0) {
-    throw Error(ErrorCode::kType, "ignore_class",
-                "ignore_class must be an int or None; received " + described(id));
-  }
-  const Py_ssize_t value = PyNumber_AsSsize_t(id.ptr(), PyExc_OverflowError);
-  if (value != -1 || PyErr_Occurred() == nullptr) return value;
-  PyErr_Clear();
-  throw Error(ErrorCode::kValue, "ignore_class",
-              "ignore_class must lie within 64 bits; received " + described(id));
+  throw Error(ErrorCode::kType, argument,
+              std::string(argument) + " must be " + expected + "; received " + described(given));
 }
 
 }  // namespace
 
 Axes parse_axes(py::handle axis, const LossInfo& info) {
   Axes axes;
-  const bool is_one_int = PyIndex_Check(axis.ptr()) != 0;
-  if (info.axis_kind == AxisKind::kOne && !is_one_int) {
-    throw Error(ErrorCode::kType, "axis",
-                "axis must be one int, the axis of the classes; received " + described(axis));
+  if (info.axis_kind == AxisKind::kOne) {
+    axes.list[0] = parse_int(axis, "axis", "one int, the axis of the classes");
+    return axes;
   }
+  constexpr const char* kExpected = "an int, a tuple of ints or None";
   if (axis.is_none()) {
     axes.all = true;
   } else if (PyTuple_Check(axis.ptr()) || PyList_Check(axis.ptr())) {
     axes.list.clear();
-    for (const py::handle item : axis) axes.list.push_back(parse_axis(item));
+    for (const py::handle item : axis) axes.list.push_back(parse_int(item, "axis", kExpected));
   } else {
-    axes.list[0] = parse_axis(axis);
+    axes.list[0] = parse_int(axis, "axis", kExpected);
   }
   return axes;
 }
@@ -137,7 +132,9 @@ Extras parse_extras(py::handle given) {
         {{"auto", Labels::kAuto}, {"binary", Labels::kBinary}, {"signed", Labels::kSigned}});
   }
   const auto has = [&](const char* key) { return dict.contains(key) && !dict[key].is_none(); };
-  if (has("ignore_class")) extras.ignore_class = parse_class_id(dict["ignore_class"]);
+  if (has("ignore_class")) {
+    extras.ignore_class = parse_int(dict["ignore_class"], "ignore_class", "an int or None");
+  }
   if (has("class_weight")) {  // a contiguous float64 vector, as simdloss._array makes it
     const py::object weights = dict["class_weight"];
     ArrayView view;
@@ -169,8 +166,7 @@ BoundLoss parse_loss(std::string_view name, py::handle params, Extras& extras) {
     PyObject* value = PyTuple_GET_ITEM(params.ptr(), static_cast<Py_ssize_t>(i));
     if (param.is_bool && !is_bool(value)) {
       throw Error(ErrorCode::kType, param.name,
-                  std::string(param.name) + " must be a bool; received " + described(value) +
-                      ". Other options go by keyword, such as reduction='sum'");
+                  std::string(param.name) + " must be a bool; received " + described(value));
     }
     values[i] = parse_number(value, param.name);
   }

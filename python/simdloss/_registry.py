@@ -24,8 +24,8 @@ def entry_name(function_name: str, from_logits: object = False) -> str:
     """The catalogue's name of a loss: logits make another formula, so another entry."""
     if not isinstance(from_logits, (bool, np.bool_)):
         raise TypeError(
-            f"from_logits must be a bool; received {_core.described(from_logits)}. Other options "
-            f"go by keyword, such as reduction='sum'"
+            f"from_logits must be a bool; received {_core.described(from_logits)}"
+            + (". Other options go by keyword" * isinstance(from_logits, str))
         )
     return function_name + "_from_logits" if from_logits else function_name
 

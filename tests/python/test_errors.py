@@ -60,8 +60,16 @@ def test_flags_are_bools(name: str, value: Any) -> None:
 
 
 def test_a_reduction_in_the_place_of_a_flag() -> None:
-    with pytest.raises(TypeError, match=r"from_logits must be a bool.*reduction="):
+    with pytest.raises(TypeError, match=r"from_logits must be a bool.* by keyword"):
         simdloss.BinaryCrossentropy("sum")  # type: ignore[arg-type]
+
+
+def test_a_number_as_a_flag() -> None:
+    """It was meant for the flag, so there is nothing to say of other options."""
+    with pytest.raises(TypeError, match=r"from_logits must be a bool; received 1 of type int$"):
+        simdloss.binary_crossentropy([[1.0]], [[0.5]], from_logits=1)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"remove_diagonal must be a bool; received 1 of type int$"):
+        simdloss.circle([1], [[1.0]], remove_diagonal=1)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("reduction", ["median", "Mean", "", 1, True, b"sum"], ids=repr)

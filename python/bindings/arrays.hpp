@@ -13,11 +13,11 @@
 namespace simdloss::python {
 
 // The arrays of a call. Owns what had to be converted; borrows the rest from the caller. Absent
-// weights and masks are None. A null y_true is not looked at: y_pred holds per-sample losses. The
-// dtype of a class decides what Python's numbers are.
+// weights and masks are None. A null y_true is not looked at: y_pred holds per-sample losses. What
+// y_true holds and the dtype of a class decide what Python's numbers are.
 class Arrays {
  public:
-  Arrays(PyObject* y_true, PyObject* y_pred, PyObject* sample_weight, PyObject* mask,
+  Arrays(PyObject* y_true, PyObject* y_pred, PyObject* sample_weight, PyObject* mask, Target target,
          std::optional<DType> class_dtype = {}) {
     if (y_true == nullptr) {
       y_true = Py_None;
@@ -29,9 +29,10 @@ class Arrays {
     if (read(given)) return;
     const py::object dtype =
         class_dtype ? py::object(py::str(dtype_name(*class_dtype))) : py::object(py::none());
+    const bool has_ids = target != Target::kReal && target != Target::kLabel;
     converted_ = py::module_::import("simdloss._array")
                      .attr("operands")(py::handle(y_true), py::handle(y_pred),
-                                       py::handle(sample_weight), py::handle(mask), dtype);
+                                       py::handle(sample_weight), py::handle(mask), dtype, has_ids);
     Given arrays;
     for (std::size_t i = 0; i < arrays.size(); ++i) {
       arrays[i] = PyTuple_GetItem(converted_.ptr(), static_cast<Py_ssize_t>(i));
@@ -45,13 +46,14 @@ class Arrays {
 
   // What y_pred's rows are compared with; null where absent.
   void set_references(const py::object& labels, const py::object& embeddings) {
-    const auto set = [&](const py::object& given, const char* argument, std::size_t i) {
+    const auto set = [&](const py::object& given, const char* reader, const char* argument,
+                         std::size_t i) {
       if (!given) return;
-      references_[i] = py::module_::import("simdloss._array").attr("to_ndarray")(given, argument);
+      references_[i] = py::module_::import("simdloss._array").attr(reader)(given, argument);
       read_view(references_[i].ptr(), reference_views_[i]);
     };
-    set(labels, "ref_labels", 0);
-    set(embeddings, "ref_embeddings", 1);
+    set(labels, "class_ids", "ref_labels", 0);
+    set(embeddings, "to_ndarray", "ref_embeddings", 1);
   }
 
   Operands operands() const {

@@ -201,7 +201,7 @@ PyObject* evaluate_once(PyObject*, PyObject* const* args, Py_ssize_t n_args) {
     if (n_args != 7) throw py::type_error("evaluate() takes 7 arguments");
     Extras extras = parse_extras(args[3]);
     const BoundLoss loss = parse_loss(py::cast<std::string_view>(args[0]), args[1], extras);
-    Arrays arrays(args[4], args[5], Py_None, Py_None);
+    Arrays arrays(args[4], args[5], Py_None, Py_None, loss.info().target);
     arrays.set_references(extras.ref_labels, extras.ref_embeddings);
     Request request;
     request.axes = parse_axes(args[2], loss.info());
@@ -294,7 +294,8 @@ Subject subject_of(const LossObject& self) { return {self.loss ? &*self.loss : n
 Arrays arrays_of(const LossObject& self, PyObject* const* args, Py_ssize_t n_args) {
   PyObject* weight = n_args > 2 ? args[2] : Py_None;
   PyObject* mask = n_args > 3 ? args[3] : Py_None;
-  return {self.loss ? args[0] : nullptr, args[1], weight, mask, self.request.dtype};
+  if (!self.loss) return {nullptr, args[1], weight, mask, Target::kReal, self.request.dtype};
+  return {args[0], args[1], weight, mask, self.loss->info().target, self.request.dtype};
 }
 
 PyObject* loss_call(PyObject* self, PyObject* const* args, std::size_t flags, PyObject* keywords) {

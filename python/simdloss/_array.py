@@ -109,26 +109,39 @@ _FIXES = {
 }
 
 
+# What lists of Python's ints are that int32 does not hold: the first dtype that does.
+_WIDE_NUMBERS = ("int64", "float64")
+_WIDE_IDS = ("int64", "uint64")
+
+
 def operands(
-    y_true: Any, y_pred: Any, sample_weight: Any, mask: Any, dtype: str | None = None
+    y_true: Any,
+    y_pred: Any,
+    sample_weight: Any,
+    mask: Any,
+    dtype: str | None = None,
+    has_ids: bool = False,
 ) -> tuple[NDArray | None, NDArray, NDArray | None, NDArray | None]:
     """The arrays of one call as exact ndarrays of dtypes that the extension module reads.
 
-    `dtype` is that of a loss class; None in a function. None stays None. Checks what only a look
-    at all of them can tell: that pandas objects have the same index.
+    `dtype` is that of a loss class; None in a function. With `has_ids`, y_true holds class ids.
+    None stays None. Checks what only a look at all of them can tell: that pandas objects have the
+    same index.
     """
     given = {"y_true": y_true, "y_pred": y_pred, "sample_weight": sample_weight, "mask": mask}
     _check_indexes(given)
     # In a class Python's numbers lose nothing that its result could show. In a function they are
     # floatx and int32, but for y_true beside a float64 y_pred.
-    in_class = dtype is not None
+    wide_ints = () if dtype is None else _WIDE_NUMBERS
     float_type = _core.floatx() if dtype is None else class_float(dtype)
-    pred = to_ndarray(y_pred, "y_pred", float_type, wide_ints=in_class)
+    pred = to_ndarray(y_pred, "y_pred", float_type, wide_ints=wide_ints)
     if pred.dtype == np.float64:
         float_type = "float64"
     true = None
-    if y_true is not None:
-        true = to_ndarray(y_true, "y_true", float_type, wide_ints=in_class)
+    if has_ids:
+        true = class_ids(y_true, "y_true")
+    elif y_true is not None:
+        true = to_ndarray(y_true, "y_true", float_type, wide_ints=wide_ints)
     weight = None if sample_weight is None else to_ndarray(sample_weight, "sample_weight")
     return true, pred, weight, None if mask is None else to_ndarray(mask, "mask")
 
@@ -138,24 +151,36 @@ def class_float(dtype: str) -> str:
     return "float64" if dtype == "float64" else "float32"
 
 
+def class_ids(value: Any, argument: str) -> NDArray:
+    """Ids of classes as `to_ndarray` makes them, none of which is rounded."""
+    return to_ndarray(value, argument, wide_ints=_WIDE_IDS)
+
+
 def to_ndarray(
-    value: Any, argument: str, python_float: str = "float64", *, wide_ints: bool = True
+    value: Any,
+    argument: str,
+    python_float: str = "float64",
+    *,
+    wide_ints: tuple[str, ...] = _WIDE_NUMBERS,
 ) -> NDArray:
     """`value` as an exact ndarray of a dtype that the extension module reads, where possible
     without a copy.
 
-    `python_float` is the dtype that Python's floats stand for. Its ints are int32; with
-    `wide_ints`, those beyond are int64 or float64. Raises TypeError or ValueError naming
-    `argument`.
+    `python_float` is the dtype that Python's floats stand for. Its ints are int32, or the
+    first of `wide_ints` that holds them all. Raises TypeError or ValueError naming `argument`.
     """
     if isinstance(value, np.ndarray):
         array = _from_ndarray(value, argument)
     elif isinstance(value, (bool, int, float, list, tuple)):
         array = _from_python(value, argument, python_float, wide_ints)
     elif isinstance(value, dict):
+        structures = (
+            "; structures of arrays are for a LossFunctionWrapper and for subclasses of Loss that "
+            "define call"
+        )
         raise TypeError(
-            f"{argument} is a dict, or holds one, where an array belongs; structures of arrays are "
-            f"for a LossFunctionWrapper and for subclasses of Loss that define call"
+            f"{argument} is a dict, or holds one, where an array belongs"
+            + (structures if argument in ("y_true", "y_pred") else "")
         )
     elif hasattr(value, "to_numpy") and hasattr(value, "isna"):
         array = _from_pandas(value, argument)
@@ -203,9 +228,12 @@ def class_weights(value: Any, argument: str = "class_weight") -> NDArray:
             f"{argument} must be a vector with one number for each class; received an array of "
             f"shape {array.shape}"
         )
-    outside = array[~((array >= 0) & (array < np.inf))]
+    outside = np.flatnonzero(~((array >= 0) & (array < np.inf)))
     if len(outside):
-        raise ValueError(f"{argument} must hold finite numbers >= 0; received {outside[0]}")
+        first = int(outside[0])
+        raise ValueError(
+            f"{argument} must hold finite numbers >= 0; received {array[first]} at position {first}"
+        )
     return np.require(array, requirements=["C", "A"])
 
 
@@ -269,7 +297,9 @@ def _leaves(value: list[Any] | tuple[Any, ...]) -> Iterator[Any]:
             yield item
 
 
-def _from_python(value: Any, argument: str, python_float: str, wide_ints: bool) -> NDArray:
+def _from_python(
+    value: Any, argument: str, python_float: str, wide_ints: tuple[str, ...]
+) -> NDArray:
     """Numbers and nested lists: the dtype follows from the types of the items alone."""
     kinds = set()
     dtypes = set()
@@ -288,7 +318,7 @@ def _from_python(value: Any, argument: str, python_float: str, wide_ints: bool) 
     elif bool in kinds:
         dtypes.add(np.dtype("bool"))
     common = np.result_type(*dtypes)
-    for dtype in (common, "int64", "float64") if wide_ints else (common,):
+    for dtype in (common, *map(np.dtype, wide_ints)):
         try:
             return np.asarray(value, dtype=dtype)
         except OverflowError as error:
@@ -299,12 +329,14 @@ def _from_python(value: Any, argument: str, python_float: str, wide_ints: bool) 
             ) from error
         except TypeError as error:
             raise TypeError(f"{argument} cannot be read as an array: {error}") from error
-    raise ValueError(
-        f"{argument} holds integers beyond the range of float64"
-        if wide_ints or common.kind == "f"
-        else f"{argument} holds integers beyond 32 bits, and Python's integers are taken as int32; "
-        f"pass np.asarray({argument}, dtype='int64')"
-    ) from overflow
+    if common.kind != "f" and not wide_ints:
+        message = (
+            f"beyond 32 bits, and Python's integers are taken as int32; pass "
+            f"np.asarray({argument}, dtype='int64'), or dtype='float64' for those beyond 64 bits"
+        )
+    else:
+        message = f"beyond the range of {'float64' if common.kind == 'f' else wide_ints[-1]}"
+    raise ValueError(f"{argument} holds integers {message}") from overflow
 
 
 def _from_pandas(value: Any, argument: str) -> NDArray:

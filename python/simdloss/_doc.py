@@ -48,7 +48,8 @@ axis: the axis of the classes, one int.""",
     "one_class": """\
 SyntaxWarning: for a single class, as Keras does.""",
     "out": """\
-out: a floating array of the result's shape to write the result to.""",
+out: a floating array of the result's shape to write the result to. What it holds after an
+    error is not specified.""",
     "labels": """\
 labels: what labels 0 and 1 stand for. "auto": for -1 and 1 if all of `y_true` is 0 or 1,
     skipped samples included, as in Keras; "binary": always for -1 and 1; "signed": for
@@ -66,7 +67,9 @@ class_weight: a vector with a number >= 0 for each class, by which its terms are
     multiplied. Means are divided by the same number as without it.""",
     "ignore_class": """\
 ignore_class: an int, of a class or not: rows with this id are skipped. Their loss is 0,
-    whatever they hold, and in a loss class means leave them out.""",
+    whatever they hold, and in a loss class means leave them out. With one weight for all,
+    "mean_with_sample_weight" is the mean over the other rows, as under a mask; without
+    ignore_class and mask it is the sum over all rows, as in Keras.""",
     "class_focal": """\
 alpha: the weight of all classes, >= 0, or a vector with that of each.
 gamma: how strongly well-predicted classes are played down, >= 0.""",

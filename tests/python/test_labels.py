@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import simdloss
 from support.bits import assert_same_bits
-from support.dtypes import FLOATS, INTEGERS, every_dtype
+from support.dtypes import FLOATS, INTEGERS, every_dtype, floatx
 from support.layouts import LAYOUTS
 from support.variants import (
     BY_NAME,
@@ -81,6 +81,37 @@ def test_class_16777217_is_exact() -> None:
     np.testing.assert_allclose(wrong, 30.0, rtol=1e-6)
     with pytest.raises(ValueError, match=rf"{n}"):
         sparse.function(np.array([0, 1, n]), p)
+
+
+@pytest.mark.parametrize("default", ["float16", "bfloat16", "float32"])
+@losses_of_ids
+def test_python_floats_are_ids_unrounded(variant: Variant, default: str) -> None:
+    """Whatever `floatx()` is: float16 has no 2049, bfloat16 no 257."""
+    p = np.full((2, 3000), 1e-4, np.float32)
+    p[0, 2049], p[1, 257] = 0.7, 0.6
+    ids = np.array([2049, 257])
+    with floatx(default):
+        for given_ids in ([2049.0, 257.0], [2049, 257.0], [[2049.0], [257.0]]):
+            assert_same_bits(variant.function(given_ids, p), variant.function(ids, p))
+            assert_same_bits(variant.loss()(given_ids, p), variant.loss()(ids, p))
+        assert_same_bits(variant.function([2049.0], p[0]), variant.function([2049], p[0]))
+
+
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        (1e300, r"received 1e\+300 at position 1"),
+        (2**40, "received 1099511627776 at position 1"),
+        (2**63, "received 9223372036854775808 at position 1"),
+        (2**64, "holds integers beyond the range of uint64"),
+    ],
+    ids=str,
+)
+@losses_of_ids
+def test_numbers_in_lists_that_are_no_ids(variant: Variant, bad: float, message: str) -> None:
+    for call in (variant.function, variant.loss()):
+        with pytest.raises(ValueError, match=f"y_true.*{message}"):
+            call([0, bad], P[:2])
 
 
 def test_many_classes_of_one_repeated_prediction() -> None:
@@ -347,9 +378,28 @@ def test_ignore_class_survives_a_config(variant: Variant) -> None:
     assert_same_bits(again(t, P), loss(t, P))
 
 
-@pytest.mark.parametrize("value", ["1", [1], 1.5, np.nan], ids=repr)
+@losses_that_ignore
+def test_one_weight_for_all_beside_ignored_rows(variant: Variant) -> None:
+    """Ignoring rows equals removing them; what the weight does depends on ignore_class itself."""
+    ids, keep = np.where(IDS == 1, -1, IDS), IDS != 1
+    losses = variant.function(IDS[keep], P[keep])
+    loss = variant.loss(reduction="mean_with_sample_weight", ignore_class=-1)
+    assert_same_bits(loss(ids, P, 3.0), loss(IDS[keep], P[keep], 3.0))
+    assert loss(ids, P, 3.0) == pytest.approx(losses.mean(), rel=1e-6)
+    plain = variant.loss(reduction="mean_with_sample_weight")
+    assert_same_bits(loss(ids, P, 3.0), plain(IDS, P, 3.0, mask=keep))
+    assert plain(IDS[keep], P[keep], 3.0) == pytest.approx(losses.sum(), rel=1e-6)
+
+
+@pytest.mark.parametrize("value", ["1", [1], 1.5, np.nan, True, np.array([1])], ids=repr)
 def test_unusable_ignore_class(value: Any) -> None:
-    with pytest.raises((TypeError, ValueError), match="ignore_class"):
+    with pytest.raises(TypeError, match="ignore_class must be an int or None; received"):
         sparse.function(IDS, P, ignore_class=value)
-    with pytest.raises((TypeError, ValueError), match="ignore_class"):
+    with pytest.raises(TypeError, match=r"[Rr]eceived .*ignore_class|ignore_class .* received"):
         sparse.loss(ignore_class=value)
+
+
+@pytest.mark.parametrize("value", [2**63, 2**64 - 1, -(2**63) - 1])
+def test_ignore_class_lies_in_int64(value: int) -> None:
+    with pytest.raises(ValueError, match=r"ignore_class must lie from -2\*\*63 to 2\*\*63 - 1"):
+        sparse.function(IDS.astype(np.uint64), P, ignore_class=value)

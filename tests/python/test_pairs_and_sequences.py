@@ -214,8 +214,13 @@ def test_labels_of_circle_are_exact_and_may_be_any_whole_numbers() -> None:
     expected = simdloss.circle([0, 1, 0, 1], e)
     for one, other in [(0, 2**32), (2**24, 2**24 + 1), (-1, -2), (2**62, 2**62 + 1)]:
         t = np.array([one, other] * 2)
-        assert_same_bits(simdloss.circle(t, e), expected)
-        assert_same_bits(simdloss.Circle(reduction=None)(t, e), expected)
+        for labels in (t, t.tolist(), [float(one), float(other)] * 2):
+            if len(set(labels)) == 2:  # float64 has no 2^62 + 1
+                assert_same_bits(simdloss.circle(labels, e), expected)
+                assert_same_bits(simdloss.circle(labels, e, labels, e), expected)
+                assert_same_bits(simdloss.Circle(reduction=None)(labels, e), expected)
+    labels = [2**63, 2**63 + 1] * 2
+    assert_same_bits(simdloss.circle(labels, e, ref_labels=labels), expected)
 
 
 @pytest.mark.parametrize(("bad", "shown"), [(0.5, r"0\.5"), (np.nan, "nan"), (np.inf, "inf")])
@@ -245,6 +250,24 @@ def test_bad_labels_of_circle(bad: float, shown: str) -> None:
 def test_shapes_that_do_not_fit_circle(t: Any, e: Any, options: Any) -> None:
     with pytest.raises(ValueError, match="shape"):
         simdloss.circle(np.zeros(t, int), np.ones(e), **options)
+
+
+def test_advice_for_shapes_that_do_not_fit_circle() -> None:
+    t, e = np.zeros(4, int), np.ones((4, 3))
+    with pytest.raises(
+        ValueError, match=r"y_true must have the shape \(n,\), \(n, 1\) or \(1, n\)"
+    ):
+        simdloss.circle(np.zeros((2, 2), int), e)
+    with pytest.raises(ValueError, match=r"ref_embeddings must have the shape \(n, dimensions\)"):
+        simdloss.circle(t, e, ref_embeddings=np.ones(4))
+    with pytest.raises(ValueError, match=r"Fix: pass one label for each row of y_pred\."):
+        simdloss.circle(t[:3], e)
+    with pytest.raises(
+        ValueError, match="Fix: pass one label for each row of ref_embeddings; where"
+    ):
+        simdloss.circle(t, e, ref_labels=t[:2])
+    with pytest.raises(ValueError, match="Fix: give both the same number of columns"):
+        simdloss.circle(t, e, ref_embeddings=e[:, :2])
 
 
 def test_circle_of_nothing() -> None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import numpy as np
@@ -44,7 +44,7 @@ def _unique_name(cls: type) -> str:
 
 
 # Options that may be vectors.
-_VECTORS = ("alpha", "class_weight")
+VECTORS = ("alpha", "class_weight")
 
 
 def _refuse_data(cls: type, options: Mapping[str, Any]) -> None:
@@ -53,7 +53,7 @@ def _refuse_data(cls: type, options: Mapping[str, Any]) -> None:
         rank = getattr(value, "ndim", 0)
         is_array = isinstance(rank, int) and rank > 0
         is_list = isinstance(value, (list, tuple)) and len(value) > 0 and option != "axis"
-        if (is_array or is_list) and option not in _VECTORS:
+        if (is_array or is_list) and option not in VECTORS:
             name = cls.__name__
             raise TypeError(
                 f"{name}() takes options; call the instance: {name}()(y_true, y_pred). Received "
@@ -93,8 +93,9 @@ class Loss:
 
     # Whether the core computes from y_true and y_pred; else it reduces what call() returns.
     _computed_by_core: ClassVar[bool] = False
-    # The native callable, made of the attributes at the first call after a change.
-    _kernel: _core.Loss | None = None
+    # The native callable, made of the attributes at the first call after a change. A change puts
+    # an empty list here: what another thread is making of the old attributes goes into the old one.
+    _bound: Sequence[_core.Loss] = ()
 
     name: str
     reduction: str | None
@@ -109,14 +110,14 @@ class Loss:
         self._dtype = dtype_name(dtype)
         self._dtype_given = bool(dtype)
         self.name = name or _unique_name(type(self))
-        # "auto" is what tf.keras calls it, in configs too.
-        self.reduction = "sum_over_batch_size" if reduction == "auto" else reduction
+        self.reduction = reduction
         self._reducer()  # checks the options
 
     def __setattr__(self, name: str, value: Any) -> None:
+        if name == "reduction" and isinstance(value, str) and value == "auto":
+            value = "sum_over_batch_size"  # what tf.keras calls "auto", in configs too
         object.__setattr__(self, name, value)
-        if name != "_kernel":
-            object.__setattr__(self, "_kernel", None)  # bound anew at the next call
+        object.__setattr__(self, "_bound", [])  # bound anew at the next call
 
     @property
     def dtype(self) -> str:
@@ -175,7 +176,8 @@ class Loss:
             sample_weight: a number; an array `[batch]` with the weight of each sample; or an array
                 that broadcasts to the unreduced loss.
             mask: which samples count, an array like `sample_weight`.
-            out: with reduction None, an array to write the result to.
+            out: with reduction None, an array to write the result to. What it holds after an error
+                is not specified.
             empty: what the mean over nothing is: "zero", "nan" or "raise".
 
         Returns:
@@ -189,7 +191,7 @@ class Loss:
             ValueError: for shapes or weights that do not fit, and for an unknown option.
             TypeError: for arguments that are not arrays of real numbers.
         """
-        kernel = self._kernel or self._bind()
+        kernel = (self._bound or self._bind())[0]
         if not self._computed_by_core:
             y_pred, mask = self._losses(y_true, y_pred, mask)
             y_true = None
@@ -220,7 +222,7 @@ class Loss:
             TypeError: for a subclass whose `__init__` takes what `get_config` does not return.
             ValueError, TypeError: as a call does.
         """
-        kernel = self._kernel or self._bind()
+        kernel = (self._bound or self._bind())[0]
         if not self._computed_by_core:
             kernel = self._reducer(self._identity())
             y_pred, mask = self._losses(y_true, y_pred, mask)
@@ -240,11 +242,19 @@ class Loss:
         return cls(**config)
 
     def __repr__(self) -> str:
-        arguments = ", ".join(f"{key}={value!r}" for key, value in self.get_config().items())
+        if not self._is_initialised():
+            return f"<{type(self).__name__} whose __init__ has not called super().__init__()>"
+        arguments = ", ".join(f"{key}={value!r}" for key, value in self._shown_options().items())
         return f"{type(self).__name__}({arguments})"
 
+    def _is_initialised(self) -> bool:
+        return "_dtype" in vars(self)
+
+    def _shown_options(self) -> dict[str, Any]:
+        return self.get_config()
+
     def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_kernel": None}
+        return self.__dict__ | {"_bound": []}
 
     def _losses(
         self, y_true: ArrayLike, y_pred: ArrayLike, mask: ArrayLike | None
@@ -257,7 +267,7 @@ class Loss:
         losses = self.call(
             map_leaves(converted, y_true, "y_true"), map_leaves(converted, y_pred, "y_pred")
         )
-        source = f"the value returned by {type(self).__name__}.call"
+        source = f"the value returned by {self._function_name()}"
         if losses is None:
             raise TypeError(f"{source} is None, not an array with the loss of each sample")
         if isinstance(losses, np.ma.MaskedArray):
@@ -266,12 +276,17 @@ class Loss:
             losses = np.ma.getdata(losses)
         return to_ndarray(losses, source, class_float(self._dtype)), mask
 
-    def _bind(self) -> _core.Loss:
+    def _bind(self) -> Sequence[_core.Loss]:
         """Makes the native callable of the attributes as they are now, and keeps it."""
-        if "_dtype" not in vars(self):
+        if not self._is_initialised():
             raise RuntimeError(f"{type(self).__name__}.__init__ must call super().__init__()")
-        self._kernel = kernel = self._native()
-        return kernel
+        bound: list[_core.Loss] = vars(self)["_bound"]
+        bound.append(self._native())
+        return bound
+
+    def _function_name(self) -> str:
+        """The function of the user's that computes the losses, for messages."""
+        return f"{type(self).__name__}.call"
 
     def _native(self) -> _core.Loss:
         return self._reducer()
@@ -358,8 +373,24 @@ class CatalogLoss(Loss):
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         cls._computed_by_core = cls.call is CatalogLoss.call
-        if "fn" in cls.__dict__:
-            document_class(cls, cls.fn)
+        if "fn" not in vars(cls):
+            return
+        if any("fn" in vars(base) for base in cls.__mro__[1:]):
+            raise TypeError(
+                f"{cls.__name__}.fn: the function of a built-in loss cannot be replaced; define "
+                f"call(y_true, y_pred), or wrap the function in a LossFunctionWrapper"
+            )
+        document_class(cls, cls.fn)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        is_argument = name in vars(self).get("_arguments", ())
+        super().__setattr__(name, self._kept(name, value) if is_argument else value)
+
+    def _kept(self, argument: str, value: Any) -> Any:
+        """The attribute for a constructor argument: nothing that can change unnoticed."""
+        if isinstance(value, np.ndarray) and value.ndim == 0:
+            return value.item()
+        return tuple(value) if argument == "axis" and isinstance(value, list) else value
 
     def call(self, y_true: ArrayLike, y_pred: ArrayLike) -> Result:
         """The loss of each sample, without weights and reduction."""

@@ -105,3 +105,44 @@ def test_axis_of_another_type(axis: Any) -> None:
 def test_axis_as_a_list() -> None:
     t, p = mse.draw(SHAPE)
     assert_same_bits(mse.function(t, p, axis=[0, 1]), mse.function(t, p, axis=(0, 1)))
+
+
+def test_a_list_of_axes_that_changes_in_place() -> None:
+    t, p = mse.draw((2, 3, 4))
+    axes = [0, 1]
+    loss = simdloss.Dice(reduction=None, axis=axes)
+    axes[0] = 2
+    assert_same_bits(loss(t, p), simdloss.dice(t, p, axis=(0, 1)))
+    assert loss.get_config()["axis"] == (0, 1)
+
+
+@pytest.mark.parametrize("axis", [np.array([0, 1]), np.array([1]), True, np.True_, "0"], ids=repr)
+def test_an_axis_that_is_none_is_named(axis: Any) -> None:
+    t, p = mse.draw((3, 4))
+    with pytest.raises(TypeError, match="axis must be an int, a tuple of ints or None; received"):
+        mse.function(t, p, axis=axis)
+    with pytest.raises(TypeError, match="axis must be one int, the axis of the classes; received"):
+        simdloss.categorical_crossentropy(t, p, axis=axis)
+
+
+def test_an_axis_beyond_64_bits() -> None:
+    for function in (mse.function, simdloss.categorical_crossentropy):
+        with pytest.raises(ValueError, match=r"axis must lie from -2\*\*63 to 2\*\*63 - 1"):
+            function([[1.0]], [[1.0]], axis=2**70)
+
+
+def test_an_axis_whose_index_raises() -> None:
+    class Broken:
+        def __index__(self) -> int:
+            raise RuntimeError("broken")
+
+    with pytest.raises(RuntimeError, match="broken"):
+        mse.function([[1.0]], [[1.0]], axis=Broken())
+
+
+def test_advice_for_scalars() -> None:
+    """Losses over classes have no axis=()."""
+    with pytest.raises(ValueError, match=r"Pass arrays of rank 1 or more, or axis=\(\)\."):
+        mse.function(1.0, 1.0)
+    with pytest.raises(ValueError, match=r"Pass arrays of rank 1 or more\.$"):
+        simdloss.categorical_crossentropy(1.0, 1.0)

@@ -296,3 +296,59 @@ def test_generalized_cross_entropy_q() -> None:
         with pytest.raises(ValueError, match="q"):
             simdloss.CategoricalGeneralizedCrossEntropy(q=q)
     assert simdloss.CategoricalGeneralizedCrossEntropy()(ids, p) == 1.0
+
+
+# --- options that change in place -----------------------------------------------------------------
+
+
+@weighted_losses
+def test_a_class_weight_that_changes_in_place(variant: Variant) -> None:
+    """The loss keeps the numbers that it was given, and reports them."""
+    t, p = variant.draw((12, C))
+    expected = variant.loss(class_weight=W)(t, p)
+    for given in (W.tolist(), W.copy()):
+        made: Any = variant.loss(class_weight=given)
+        changed: Any = variant.loss()
+        changed.class_weight = given
+        given[0] = 99
+        for loss in (made, changed):
+            assert_same_bits(loss(t, p), expected)
+            assert loss.get_config()["class_weight"] == W.tolist()
+            assert str(W.tolist()) in repr(loss)
+            with pytest.raises(TypeError, match="item assignment"):
+                loss.class_weight[0] = 99
+            loss.class_weight = None
+            assert_same_bits(loss(t, p), variant.loss()(t, p))
+
+
+@focal_losses
+def test_an_alpha_that_changes_in_place(variant: Variant) -> None:
+    t, p = variant.draw((12, C))
+    expected = variant.loss(alpha=W)(t, p)
+    given = W.tolist()
+    loss: Any = variant.loss(alpha=given)
+    given[0] = 99
+    assert_same_bits(loss(t, p), expected)
+    assert loss.get_config()["alpha"] == W.tolist()
+    with pytest.raises(TypeError, match="item assignment"):
+        loss.alpha[0] = 99
+    loss.alpha = 1.0
+    assert_same_bits(loss(t, p), variant.loss(alpha=1.0)(t, p))
+
+
+@weighted_losses
+def test_class_weights_are_checked_when_they_are_set(variant: Variant) -> None:
+    loss: Any = variant.loss()
+    with pytest.raises(ValueError, match="class_weight must be a vector"):
+        loss.class_weight = 1.0
+    weights, message = [1.0, 1.0, 0.0, -1.0, np.nan], r"class_weight .* -1\.0 at position 3"
+    with pytest.raises(ValueError, match=message):
+        loss.class_weight = weights
+    with pytest.raises(ValueError, match=message):
+        variant.loss(class_weight=weights)
+
+
+@focal_losses
+def test_alphas_are_checked(variant: Variant) -> None:
+    with pytest.raises(ValueError, match=r"alpha must hold finite .* received nan at position 1"):
+        variant.loss(alpha=[1.0, np.nan])

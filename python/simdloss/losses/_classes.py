@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from simdloss._array import class_weights
-from simdloss._loss import ArrayLike, CatalogLoss, DTypeLike
+from simdloss._loss import VECTORS, ArrayLike, CatalogLoss, DTypeLike
 
 
 def class_extras(class_weight: Any, ignore_class: int | None = None) -> dict[str, Any]:
@@ -45,7 +45,7 @@ def alpha_and_weights(alpha: Any, class_weight: Any) -> tuple[Any, Any]:
 class WeightedClasses(CatalogLoss):
     """Base of the losses whose classes may have weights."""
 
-    class_weight: list[float] | None
+    class_weight: tuple[float, ...] | None
 
     def __init__(
         self,
@@ -56,8 +56,22 @@ class WeightedClasses(CatalogLoss):
         class_weight: ArrayLike | None,
         **arguments: Any,
     ) -> None:
-        plain = None if class_weight is None else class_weights(class_weight).tolist()
-        super().__init__(reduction, name, dtype, **arguments, class_weight=plain)
+        super().__init__(reduction, name, dtype, **arguments, class_weight=class_weight)
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor arguments as a dict of plain values, for `from_config`.
+
+        Vectors are lists, as in Keras; arguments that Keras does not have are left out where they
+        are at their default, so that Keras can read the config.
+        """
+        config = super().get_config()
+        return config | {key: list(config[key]) for key in VECTORS if is_vector(config.get(key))}
+
+    def _kept(self, argument: str, value: Any) -> Any:
+        is_weight = argument == "class_weight" and value is not None
+        if is_weight or (argument == "alpha" and is_vector(value)):
+            return tuple(class_weights(value, argument).tolist())
+        return super()._kept(argument, value)
 
     def _core_arguments(self) -> dict[str, Any]:
         arguments = super()._core_arguments()

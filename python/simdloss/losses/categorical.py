@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from simdloss._array import class_weights
 from simdloss._core import evaluate
 from simdloss._doc import documented
 from simdloss._loss import ArrayLike, DTypeLike, Result
@@ -296,7 +295,7 @@ class CategoricalFocalCrossentropy(WeightedClasses):
 
     from_logits: bool
     label_smoothing: float
-    alpha: float | list[float]
+    alpha: float | tuple[float, ...]
     gamma: float
 
     def __init__(
@@ -323,8 +322,6 @@ class CategoricalFocalCrossentropy(WeightedClasses):
             gamma=gamma,
             class_weight=class_weight,
         )
-        if is_vector(alpha):
-            self.alpha = class_weights(alpha, "alpha").tolist()
 
     def _core_arguments(self) -> dict[str, Any]:
         arguments = super()._core_arguments()

@@ -104,6 +104,10 @@ def test_names_and_attributes() -> None:
     assert LossFunctionWrapper(scaled, "sum", "mine").name == "mine"
     with pytest.raises(TypeError, match="fn must be callable; received 3 of type int"):
         LossFunctionWrapper(3)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"fn must be callable; received 'mse'.*losses\.get makes"):
+        LossFunctionWrapper("mse")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"fn must be a function or an instance; .* class Huber"):
+        LossFunctionWrapper(simdloss.Huber)
     with pytest.raises(TypeError, match="colour"):
         LossFunctionWrapper(scaled, colour=1)([[1.0]], [[2.0]])
 
@@ -133,6 +137,40 @@ def test_built_in_functions_may_be_wrapped() -> None:
     assert loss(t, p) == pytest.approx(float(simdloss.Huber(0.5)(t, p)), rel=1e-6)
     again = simdloss.get(simdloss.serialize(loss))
     assert_same_bits(again(t, p), loss(t, p))
+
+
+@pytest.mark.parametrize("returned", [None, "text"])
+def test_what_the_function_returns_is_named_in_errors(returned: Any) -> None:
+    def median(y_true: Any, y_pred: Any) -> Any:
+        return returned
+
+    with pytest.raises(TypeError, match=r"the value returned by fn \(median\) "):
+        LossFunctionWrapper(median)([[1.0]], [[2.0]])
+
+
+def test_a_dtype_policy_in_a_config() -> None:
+    """As Keras writes it."""
+    policy = {
+        "module": "keras",
+        "class_name": "DTypePolicy",
+        "config": {"name": "float64"},
+        "registered_name": None,
+    }
+    for loss in (simdloss.Huber(), LossFunctionWrapper(simdloss.mse)):
+        data = simdloss.serialize(loss)
+        data["config"]["dtype"] = policy
+        assert simdloss.get(data).dtype == "float64"
+
+
+def with_options(y_true: Any, y_pred: Any, **options: Any) -> Any:
+    return absolute(y_true, y_pred)
+
+
+@pytest.mark.parametrize("meta", [{"class_name": "cat"}, [{"class_name": "cat", "config": {}}]])
+def test_options_that_look_like_configs(meta: Any) -> None:
+    loss = LossFunctionWrapper(with_options, meta=meta)
+    again = simdloss.deserialize(simdloss.serialize(loss), {"with_options": with_options})
+    assert repr(again) == repr(loss)
 
 
 def test_states_of_different_functions_do_not_merge() -> None:

@@ -118,6 +118,26 @@ def test_what_stands_for_no_loss(identifier: Any) -> None:
     assert "Did you mean" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"class_name": "Huber", "config": "x"}, "the 'config' of a class must be a dict"),
+        ({"class_name": "Huber", "registered_name": ["a"]}, "the 'registered_name' .* be a str"),
+        ({"class_name": "function"}, "the 'config' of a function must be its name"),
+        ({"class_name": ["Huber"]}, "the 'class_name' of a config must be a str"),
+    ],
+)
+def test_broken_configs(config: Any, message: str) -> None:
+    for find in (losses.get, losses.deserialize):
+        with pytest.raises(ValueError, match=f"Could not interpret loss identifier.*{message}"):
+            find(config)
+
+
+def test_custom_objects_are_a_dict() -> None:
+    with pytest.raises(TypeError, match=r"custom_objects must be a dict .* received \['a'\]"):
+        losses.deserialize("a", custom_objects=["a"])  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("find", [losses.get, losses.deserialize], ids=["get", "deserialize"])
 @every_variant
 def test_round_trips(variant: Variant, find: Any) -> None:

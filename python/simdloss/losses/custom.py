@@ -67,8 +67,15 @@ class LossFunctionWrapper(Loss):
         dtype: DTypeLike = None,
         **kwargs: Any,
     ) -> None:
+        if isinstance(fn, type):
+            raise TypeError(
+                f"fn must be a function or an instance; received the class {fn.__name__}"
+            )
         if not callable(fn):
-            raise TypeError(f"fn must be callable; received {_core.described(fn)}")
+            raise TypeError(
+                f"fn must be callable; received {_core.described(fn)}"
+                + ("; simdloss.losses.get makes a function of a name" * isinstance(fn, str))
+            )
         super().__init__(name=name, reduction=reduction, dtype=dtype)
         self.fn = fn
         self._fn_kwargs = kwargs
@@ -92,15 +99,17 @@ class LossFunctionWrapper(Loss):
         A function that is not one of simdloss's is looked up in the `custom_objects` of
         `simdloss.losses.deserialize`.
         """
-        config = {key: _decoded(value) for key, value in config.items()}
-        if isinstance(config.get("fn"), str):
+        own = {key: config[key] for key in ("name", "reduction", "dtype") if key in config}
+        config = {key: _decoded(value) for key, value in config.items() if key not in own}
+        if isinstance(config.get("fn"), (str, dict)):
             config["fn"] = deserialize(config["fn"])
-        return cls(**config)
+        return cls(**own, **config)
 
-    def __repr__(self) -> str:
-        arguments = {**super().get_config(), "fn": self.fn, **self._fn_kwargs}
-        text = ", ".join(f"{key}={value!r}" for key, value in arguments.items())
-        return f"{type(self).__name__}({text})"
+    def _function_name(self) -> str:
+        return f"fn ({getattr(self.fn, '__name__', repr(self.fn))})"
+
+    def _shown_options(self) -> dict[str, Any]:
+        return {**super().get_config(), "fn": self.fn, **self._fn_kwargs}
 
     def _identifying_options(self) -> dict[str, Any]:
         arguments = {"fn": self.fn, **self._fn_kwargs}
@@ -141,9 +150,8 @@ def _decoded(value: Any) -> Any:
         return _sequence(map(_decoded, value), value)
     if not isinstance(value, dict):
         return value
-    kind = value.get("class_name")
-    if kind in ("__numpy__", "__tensor__"):
+    if value.get("class_name") in ("__numpy__", "__tensor__"):
         return np.asarray(value["config"]["value"], dtype=value["config"]["dtype"])
-    if kind is not None:
-        return deserialize(value)
+    if value.keys() >= {"module", "class_name", "config", "registered_name"}:
+        return deserialize(value)  # what serialize() made; any other dict is an option as it is
     return {key: _decoded(item) for key, item in value.items()}

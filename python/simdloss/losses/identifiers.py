@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from functools import cache
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NoReturn
 
 from simdloss._core import described
 from simdloss._loss import CatalogLoss, Loss
@@ -134,6 +134,7 @@ def deserialize(name: Any, custom_objects: Mapping[str, Any] | None = None) -> A
 
     Raises:
         ValueError: for an unknown name, with the nearest known one, and for what is no config.
+        TypeError: for `custom_objects` that are no dict.
 
     Example:
         >>> from simdloss import losses
@@ -149,6 +150,11 @@ def deserialize(name: Any, custom_objects: Mapping[str, Any] | None = None) -> A
     """
     if custom_objects is None:
         return _deserialized(name)
+    if not isinstance(custom_objects, Mapping):
+        raise TypeError(
+            f"custom_objects must be a dict of functions and classes by their names; received "
+            f"{described(custom_objects)}"
+        )
     token = _custom_objects.set({**_custom_objects.get(), **custom_objects})
     try:
         return _deserialized(name)
@@ -162,17 +168,22 @@ def _deserialized(identifier: Any) -> Any:
     if isinstance(identifier, str):
         found = _find(identifier, identifier)
         return found() if isinstance(found, type) else found
-    if not isinstance(identifier, dict) or not isinstance(identifier.get("class_name"), str):
-        raise ValueError(
-            f"Could not interpret loss identifier: {described(identifier)}; a config is a dict "
-            f"with a 'class_name' and a 'config'"
-        )
-    name, config = identifier["class_name"], identifier.get("config")
+    if not isinstance(identifier, dict):
+        _refuse(identifier, "a config is a dict with a 'class_name' and a 'config'")
+    name, config = identifier.get("class_name"), identifier.get("config")
+    registered = identifier.get("registered_name")
+    if not isinstance(name, str):
+        _refuse(identifier, "the 'class_name' of a config must be a str")
     if name == "function":
-        return _find(str(config), identifier)
-    registered: Any = identifier.get("registered_name")
+        if not isinstance(config, str):
+            _refuse(identifier, "the 'config' of a function must be its name")
+        return _find(config, identifier)
+    if not isinstance(registered, (str, type(None))):
+        _refuse(identifier, "the 'registered_name' of a config must be a str or None")
+    if not isinstance(config, (dict, type(None))):
+        _refuse(identifier, "the 'config' of a class must be a dict of its arguments")
     custom = _custom_objects.get()
-    if registered in custom:
+    if registered is not None and registered in custom:
         found = custom[registered]
     else:  # a name that was registered is that of a class outside of Keras and simdloss
         found = _find(name, identifier, own=registered is None or name in _UNEXPORTED)
@@ -183,6 +194,10 @@ def _deserialized(identifier: Any) -> Any:
         config.pop("fn", None)  # the name of its function, in configs of tf.keras
     make: Callable[[dict[str, Any]], Any] = getattr(found, "from_config", lambda c: found(**c))
     return make(config)
+
+
+def _refuse(identifier: Any, reason: str) -> NoReturn:
+    raise ValueError(f"Could not interpret loss identifier: {described(identifier)}; {reason}")
 
 
 def _find(name: str, identifier: Any, own: bool = True) -> Any:

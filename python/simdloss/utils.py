@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import operator
+import reprlib
+import sys
 from typing import Any
 
 import numpy as np
@@ -35,8 +37,9 @@ def to_categorical(x: Any, num_classes: int | None = None, dtype: Any = "float32
     Raises:
         ValueError: for ids that are negative, not below `num_classes`, NaN or not integral, with
             the first position, the value and how many there are; for `num_classes` below 1; for
-            empty `x` without `num_classes`.
-        TypeError: for what holds no numbers, and a `num_classes` that is no integer.
+            empty `x` without `num_classes`; for more classes than memory can hold.
+        TypeError: for what holds no numbers, a `num_classes` that is no integer, and a `dtype`
+            that is not one of numbers.
 
     Example:
         >>> import simdloss
@@ -59,7 +62,14 @@ def to_categorical(x: Any, num_classes: int | None = None, dtype: Any = "float32
     else:
         ids = to_dtype(ids, "float64", "x")
         is_id = np.isfinite(ids) & (ids >= 0) & (ids == np.floor(ids))
+    number_dtype = _number_dtype(dtype)
     classes = _class_count(ids, is_id, num_classes)
+    if ids.size * classes * number_dtype.itemsize > sys.maxsize:
+        source = "the greatest id in x" if num_classes is None else "num_classes"
+        raise ValueError(
+            f"{source} is too large: no memory holds {ids.size} one-hot vectors of "
+            f"{reprlib.repr(classes)} numbers"
+        )
     is_id &= ids < classes
     if not is_id.all():
         first = np.unravel_index(np.argmin(is_id), ids.shape)
@@ -71,10 +81,21 @@ def to_categorical(x: Any, num_classes: int | None = None, dtype: Any = "float32
             f"{is_id.size - np.count_nonzero(is_id)} that are not is {ids[first]!s} at position "
             f"{tuple(map(int, first))}"
         )
-    name = dtype if isinstance(dtype, str) else np.dtype(dtype).name
-    one_hot = np.zeros((ids.size, classes), dtype=numpy_dtype(name))
+    one_hot = np.zeros((ids.size, classes), dtype=number_dtype)
     one_hot[np.arange(ids.size), ids.ravel().astype(np.intp)] = 1
     return one_hot.reshape(*ids.shape, classes)
+
+
+def _number_dtype(dtype: Any) -> np.dtype[Any]:
+    """`dtype` as one of numbers or bool, or a TypeError."""
+    try:
+        name = dtype if isinstance(dtype, str) else np.dtype(dtype).name
+        number_dtype = numpy_dtype(name)
+    except TypeError:
+        number_dtype = np.dtype(object)
+    if number_dtype.kind in "biufc" or number_dtype.name == "bfloat16":
+        return number_dtype
+    raise TypeError(f"dtype must be a dtype of numbers; received {dtype!r}")
 
 
 def _class_count(ids: Any, is_id: Any, num_classes: int | None) -> int:

@@ -105,3 +105,29 @@ def test_what_holds_no_ids() -> None:
             to_categorical(value)
     with pytest.raises(ValueError, match="x is not a rectangular array"):
         to_categorical([[0], [1, 2]])
+
+
+@pytest.mark.parametrize(
+    ("ids", "num_classes", "source"),
+    [
+        (1e300, None, "the greatest id in x"),
+        (np.array([2**63], np.uint64), None, "the greatest id in x"),
+        ([1], 2**62, "num_classes"),
+        ([1], 10**400, "num_classes"),
+    ],
+)
+def test_more_classes_than_memory_holds(ids: Any, num_classes: int | None, source: str) -> None:
+    with pytest.raises(ValueError, match=f"{source} is too large: no memory holds 1 one") as caught:
+        to_categorical(ids, num_classes)
+    assert len(str(caught.value)) < 150
+
+
+@pytest.mark.parametrize("dtype", ["U", "M8", "m8", object, "spam", "V4"])
+def test_dtypes_that_are_no_numbers(dtype: Any) -> None:
+    with pytest.raises(TypeError, match="dtype must be a dtype of numbers; received"):
+        to_categorical([1], dtype=dtype)
+
+
+def test_dicts_get_no_advice_about_losses() -> None:
+    with pytest.raises(TypeError, match=r"x is a dict, or holds one, where an array belongs$"):
+        to_categorical({"a": 1})

@@ -42,6 +42,8 @@ _KERAS_R = "keras 2 for R"
 _KERAS_R_NOW = "keras for R"
 _KERAS_R_OLD = "keras 2 for R, on Keras before 2.3"
 _UNSIGNED = "labels 0 and 1 are not converted to -1 and 1; the R function of today does: "
+_ADDED_EPSILON = "epsilon was added to the clipped probabilities, which changes values near epsilon"
+_SWAPPED = "alpha weighed false negatives, beta false positives"
 _SUM = "minus the sum, as in Keras from 2.0.9 on; before, see `cosine_proximity_mean`"
 _CLIP_FIRST = (
     "probabilities were clipped and then divided by the sum of their row, today the other way "
@@ -71,6 +73,10 @@ _FORMER = {
     "loss_sparse_categorical_crossentropy": OldName(
         _KERAS_R, "sparse_categorical_crossentropy", note=_CLIP_FIRST
     ),
+    "loss_binary_crossentropy": OldName(
+        _KERAS_R, "binary_crossentropy", note=f"in tf.keras {_ADDED_EPSILON}"
+    ),
+    "loss_tversky": OldName("keras for R, on Keras 3.0 to 3.15", "tversky", note=_SWAPPED),
     "loss_kullback_leibler_divergence": OldName(_KERAS_R, "kl_divergence"),
     "loss_cosine_proximity": OldName(_KERAS_R, "cosine_similarity", note=_SUM),
 }
@@ -88,7 +94,7 @@ CHANGED = (
     Changed(
         "binary_crossentropy",
         "tf.keras",
-        "epsilon was added to the clipped probabilities, which changes values near epsilon",
+        _ADDED_EPSILON,
         "not offered",
     ),
     Changed(
@@ -100,14 +106,14 @@ CHANGED = (
     Changed(
         "tversky",
         "Keras 3.0 to 3.15",
-        "alpha weighed false negatives, beta false positives",
+        _SWAPPED,
         "`tversky(..., alpha=beta, beta=alpha)`",
     ),
     Changed(
         "reduction='auto'",
         "Keras 2.3, tf.keras",
         "the default, the mean over the batch",
-        "accepted by every class; the instance says 'sum_over_batch_size'",
+        "accepted by every class, as an attribute too; the instance says 'sum_over_batch_size'",
     ),
 )
 
@@ -154,7 +160,8 @@ def cosine_proximity_mean(y_true: ArrayLike, y_pred: ArrayLike) -> Result:
     y_true, y_pred, _, _ = operands(y_true, y_pred, None, None)
     y_true, y_pred = adjust_ranks(y_true, y_pred)
     similarity = __getattr__("cosine_proximity")
-    return similarity(y_true, y_pred) / y_pred.shape[-1]
+    n = y_pred.shape[-1] if y_pred.ndim else 1
+    return similarity(y_true, y_pred) / n
 
 
 def loss_hinge(y_true: ArrayLike, y_pred: ArrayLike) -> Result:

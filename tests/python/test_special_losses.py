@@ -62,7 +62,7 @@ def test_out(dtype: str) -> None:
         expected = function(*args)
         out = np.empty(expected.shape, FLOATS[dtype])
         assert function(*args, out=out) is out
-        np.testing.assert_allclose(out.astype(np.float64), expected, rtol=0.01)
+        assert_same_bits(out, expected.astype(FLOATS[dtype]))
 
 
 @pytest.mark.parametrize("order", ["C", "F"])

@@ -197,6 +197,24 @@ def test_unknown_labels_option(labels: Any) -> None:
         simdloss.Hinge(labels=labels)
 
 
+def test_advice_for_shapes_that_do_not_fit_circle() -> None:
+    t, e = np.zeros(4, int), np.ones((4, 3))
+    with pytest.raises(
+        ValueError, match=r"y_true must have the shape \(n,\), \(n, 1\) or \(1, n\)"
+    ):
+        simdloss.circle(np.zeros((2, 2), int), e)
+    with pytest.raises(ValueError, match=r"ref_embeddings must have the shape \(n, dimensions\)"):
+        simdloss.circle(t, e, ref_embeddings=np.ones(4))
+    with pytest.raises(ValueError, match=r"Fix: pass one label for each row of y_pred\."):
+        simdloss.circle(t[:3], e)
+    with pytest.raises(
+        ValueError, match="Fix: pass one label for each row of ref_embeddings; where"
+    ):
+        simdloss.circle(t, e, ref_labels=t[:2])
+    with pytest.raises(ValueError, match="Fix: give both the same number of columns"):
+        simdloss.circle(t, e, ref_embeddings=e[:, :2])
+
+
 def test_base_class_has_no_call() -> None:
     with pytest.raises(NotImplementedError):
         simdloss.Loss()([[1.0]], [[2.0]])

@@ -97,6 +97,15 @@ def test_python_floats_are_ids_unrounded(variant: Variant, default: str) -> None
         assert_same_bits(variant.function([2049.0], p[0]), variant.function([2049], p[0]))
 
 
+@pytest.mark.parametrize("default", ["float16", "bfloat16", "float32"])
+def test_python_floats_are_labels_of_sequences_unrounded(default: str) -> None:
+    z = np.random.default_rng(12).standard_normal((1, 4, 3000)).astype(np.float32)
+    expected = simdloss.ctc(np.array([[2049, 257]]), z)
+    with floatx(default):
+        assert_same_bits(simdloss.ctc([[2049.0, 257.0]], z), expected)
+        assert_same_bits(simdloss.CTC(dtype="float32")([[2049.0, 257.0]], z), expected[0])
+
+
 @pytest.mark.parametrize(
     ("bad", "message"),
     [

@@ -252,24 +252,6 @@ def test_shapes_that_do_not_fit_circle(t: Any, e: Any, options: Any) -> None:
         simdloss.circle(np.zeros(t, int), np.ones(e), **options)
 
 
-def test_advice_for_shapes_that_do_not_fit_circle() -> None:
-    t, e = np.zeros(4, int), np.ones((4, 3))
-    with pytest.raises(
-        ValueError, match=r"y_true must have the shape \(n,\), \(n, 1\) or \(1, n\)"
-    ):
-        simdloss.circle(np.zeros((2, 2), int), e)
-    with pytest.raises(ValueError, match=r"ref_embeddings must have the shape \(n, dimensions\)"):
-        simdloss.circle(t, e, ref_embeddings=np.ones(4))
-    with pytest.raises(ValueError, match=r"Fix: pass one label for each row of y_pred\."):
-        simdloss.circle(t[:3], e)
-    with pytest.raises(
-        ValueError, match="Fix: pass one label for each row of ref_embeddings; where"
-    ):
-        simdloss.circle(t, e, ref_labels=t[:2])
-    with pytest.raises(ValueError, match="Fix: give both the same number of columns"):
-        simdloss.circle(t, e, ref_embeddings=e[:, :2])
-
-
 def test_circle_of_nothing() -> None:
     e = np.ones((0, 3), np.float32)
     assert_same_bits(simdloss.circle(np.zeros(0, int), e), np.zeros(0, np.float32))

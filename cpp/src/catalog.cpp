@@ -67,6 +67,7 @@ using Entries = Tables<AllLosses>;
 
 std::string domain_text(const ParamInfo& param) {
   if (param.is_bool) return "True or False";
+  if (std::isinf(param.low)) return "a finite number";
   if (std::isinf(param.high)) return (param.low_open ? "> " : ">= ") + to_text(param.low);
   return std::string("in ") + (param.low_open ? "(" : "[") + to_text(param.low) + ", " +
          to_text(param.high) + "]";
@@ -101,7 +102,9 @@ BoundLoss bind_loss(const LossInfo& given, const std::vector<double>& params,
   for (int i = 0; i < info.n_params; ++i) {
     const ParamInfo& param = info.params[i];
     const double x = params[static_cast<std::size_t>(i)];
-    const bool inside = (param.low_open ? x > param.low : x >= param.low) && x <= param.high;
+    const bool is_number = std::isfinite(x) || std::isfinite(param.low);
+    const bool inside =
+        is_number && (param.low_open ? x > param.low : x >= param.low) && x <= param.high;
     if (!inside || (param.is_bool && x != 0 && x != 1)) {
       throw Error(ErrorCode::kValue, param.name,
                   std::string(param.name) + " must be " + domain_text(param) + "; received " +

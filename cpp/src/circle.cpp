@@ -88,8 +88,9 @@ CircleLosses::CircleLosses(const ArrayView& labels, const ArrayView& embeddings,
                                  ref_labels_.layout.stride[0]);
 }
 
-std::int64_t CircleLosses::query_cost() const {
-  return ref_labels_.layout.size[0] * (embeddings_.layout.size[1] + 32);
+double CircleLosses::query_cost() const {
+  return static_cast<double>(ref_labels_.layout.size[0]) *
+         (static_cast<double>(embeddings_.layout.size[1]) + 32);
 }
 
 void CircleLosses::load_row(const Side& embeddings, std::int64_t row, double* to) const {

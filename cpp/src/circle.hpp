@@ -50,7 +50,7 @@ class CircleLosses {
 
   std::int64_t queries() const { return embeddings_.layout.size[0]; }
   // Products that a query costs.
-  std::int64_t query_cost() const;
+  double query_cost() const;
 
  private:
   struct Side {

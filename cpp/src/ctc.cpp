@@ -112,8 +112,10 @@ CtcLosses::CtcLosses(const ArrayView& labels, const ArrayView& logits, const Ker
   }
 }
 
-std::int64_t CtcLosses::sample_cost() const {
-  return logits_.size[1] * (logits_.size[2] + 4 * labels_.size[1] + 8);
+double CtcLosses::sample_cost() const {
+  const auto labels = static_cast<double>(labels_.size[1]);
+  return static_cast<double>(logits_.size[1]) *
+         (static_cast<double>(logits_.size[2]) + 4 * labels + 8);
 }
 
 void CtcLosses::compute(std::int64_t begin, std::int64_t n, const double* weights, double* losses,

@@ -41,7 +41,7 @@ class CtcLosses {
 
   std::int64_t samples() const { return labels_.size[0]; }
   // About what a sample costs, in elements that are read with one exponential each.
-  std::int64_t sample_cost() const;
+  double sample_cost() const;
 
  private:
   struct Scratch;

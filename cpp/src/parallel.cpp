@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cerrno>
 #include <cstdlib>
+#include <exception>
 #include <string>
 #include <thread>
 
@@ -115,7 +116,9 @@ struct Job {
   void* context;
   std::int64_t n_units;
   int n_threads;  // that really run
-  char started;   // addresses for the two functions below
+  std::atomic<bool> failed;
+  std::exception_ptr exception;  // the first one
+  char started;                  // addresses for the two functions below
   char ended;
 };
 
@@ -141,7 +144,11 @@ __attribute__((noinline)) void run_share(Job* job, int thread, int n_threads) {
   const std::int64_t extra = job->n_units % n_threads;  // the first `extra` threads take one more
   const std::int64_t begin = thread * share + std::min<std::int64_t>(thread, extra);
   const std::int64_t end = begin + share + (thread < extra ? 1 : 0);
-  if (begin < end) job->body(job->context, begin, end, thread);
+  try {
+    if (begin < end) job->body(job->context, begin, end, thread);
+  } catch (...) {  // must not leave the region
+    if (!job->failed.exchange(true)) job->exception = std::current_exception();
+  }
   tell_before(&job->ended);
 }
 
@@ -163,10 +170,11 @@ int parallel_for([[maybe_unused]] int threads, std::int64_t n_units,
   threads = static_cast<int>(std::min<std::int64_t>({threads, n_units, kMaxThreads}));
   // A region with one thread would still enter the OpenMP runtime: branch around it.
   if (threads > 1 && !g_forked.load(std::memory_order_relaxed) && omp_in_parallel() == 0) {
-    Job job{body, context, n_units, 1, 0, 0};
+    Job job{body, context, n_units, 1, false, nullptr, 0, 0};
     tell_before(&job.started);
     run_region(&job, threads);
     tell_after(&job.ended);
+    if (job.failed) std::rethrow_exception(job.exception);
     return t_last_num_threads = job.n_threads;
   }
 #endif

@@ -6,9 +6,10 @@
 namespace simdloss {
 
 /// Cuts [0, n_units) into at most `threads` contiguous ranges and calls body(context, begin, end,
-/// thread) once for each that is not empty, `thread` counting from 0 without gaps. body must not
-/// throw. OpenMP may start fewer threads than asked for. Returns the number of those that really
-/// ran, which last_num_threads() then reports too.
+/// thread) once for each that is not empty, `thread` counting from 0 without gaps. OpenMP may start
+/// fewer threads than asked for. Returns the number of those that really ran, which
+/// last_num_threads() then reports too. What body throws, or one of what it throws in several
+/// ranges, is thrown again once all have ended.
 ///
 /// Serial, with one call of body on the calling thread, if threads <= 1, if the caller is already
 /// inside a parallel region, in a forked child and without OpenMP.

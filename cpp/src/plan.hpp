@@ -28,6 +28,7 @@ struct Dims {
 // range [begin, begin + count); offsets[k] is the byte offset of the run's first element.
 template <class F>
 void for_each_run(const Dims& dims, std::int64_t begin, std::int64_t count, F f) {
+  if (count <= 0) return;  // a dimension may be 0
   const int last = dims.rank - 1;
   std::int64_t index[kMaxRank + 1];
   std::int64_t rest = begin;

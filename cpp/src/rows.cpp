@@ -142,7 +142,7 @@ void RowLosses::compute(std::int64_t begin, std::int64_t n, const RowInputs& inp
                  if (has_class_ids_) pick(slice, inputs.class_ids + position, picks);
                  compute_slice(slice, picks, out + position * item_size_);
                });
-  if (loss_ != nullptr && plan_.cols > 0) rescue(begin, n, inputs, losses);
+  if (loss_ != nullptr) rescue(begin, n, inputs, losses);
 }
 
 void RowLosses::pick(const Slice& slice, const std::int64_t* class_ids, Picks& picks) const {

@@ -59,8 +59,13 @@ SpecialLosses::Evaluator SpecialLosses::make(const BoundLoss& loss, const Operan
 }
 
 std::int64_t SpecialLosses::sample_cost() const {
-  if (const auto* const ctc = std::get_if<CtcLosses>(&evaluator_)) return ctc->sample_cost();
-  return std::get<CircleLosses>(evaluator_).query_cost();
+  // Beyond that a sample is a unit of work of its own anyway; and arrays without memory of their
+  // own may be of any size.
+  constexpr double most = 0x1p40;
+  const auto* const ctc = std::get_if<CtcLosses>(&evaluator_);
+  const double cost =
+      ctc != nullptr ? ctc->sample_cost() : std::get<CircleLosses>(evaluator_).query_cost();
+  return static_cast<std::int64_t>(std::min(cost, most));
 }
 
 std::int64_t SpecialLosses::samples_at_a_time() const {

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdlib>
+#include <new>
 #include <set>
 #include <string>
 #include <thread>
@@ -217,6 +218,22 @@ TEST_CASE("parallel_for covers every unit once, in contiguous ranges, on the thr
         CHECK(record.threads.back() == expected - 1);
       }
     }
+}
+
+TEST_CASE("parallel_for throws what one of its ranges threw, once all have ended") {
+  struct Thrower {
+    std::atomic<int> units{0};
+    static void body(void* context, std::int64_t begin, std::int64_t end, int) {
+      static_cast<Thrower*>(context)->units += static_cast<int>(end - begin);
+      if (begin % 2 == 0) throw std::bad_alloc();
+    }
+  };
+  for (int threads : {1, 2, 4}) {
+    CAPTURE(threads);
+    Thrower thrower;
+    CHECK_THROWS_AS(parallel_for(threads, 8, Thrower::body, &thrower), std::bad_alloc);
+    CHECK(thrower.units == 8);
+  }
 }
 
 TEST_CASE("last_num_threads belongs to the calling thread") {

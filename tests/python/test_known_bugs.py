@@ -368,6 +368,10 @@ def test_generalized_crossentropy_of_small_q() -> None:
     """(1 - p^q) / q cancels: 0.7153."""
     found = losses.categorical_generalized_cross_entropy(np.array([0]), f32([[0.5, 0.5]]), 1e-6)
     assert found[0] == pytest.approx(math.log(2), rel=1e-6)
+    found = losses.categorical_generalized_cross_entropy(np.array([0]), [[0.5, 0.5]], 1e-320)
+    assert found[0] == pytest.approx(math.log(2), rel=1e-7)
+    exact = losses.categorical_generalized_cross_entropy([0], np.array([[0.5, 0.5]]), 1e-320)
+    assert exact[0] == math.log(2)
 
 
 def test_log_cosh_of_large_differences() -> None:

@@ -252,6 +252,24 @@ def test_shapes_that_do_not_fit_circle(t: Any, e: Any, options: Any) -> None:
         simdloss.circle(np.zeros(t, int), np.ones(e), **options)
 
 
+def test_arrays_whose_copies_no_memory_holds() -> None:
+    """The error of an allocation comes out of the threads that make it."""
+    vectors = np.broadcast_to(np.float32(0), (4, 2**58))
+    for threads in (1, 2):
+        with simdloss.using_num_threads(threads):
+            with pytest.raises(MemoryError):
+                simdloss.circle(np.zeros(4, int), vectors)
+            with pytest.raises(MemoryError):
+                simdloss.ctc(np.broadcast_to(np.int8(0), (4, 2**60)), np.zeros((4, 3, 2)))
+
+
+@pytest.mark.parametrize("option", ["gamma", "margin"])
+@pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan])
+def test_numbers_that_circle_has_no_use_for(option: str, value: float) -> None:
+    with pytest.raises(ValueError, match=f"{option} must be a finite number"):
+        simdloss.circle([0, 0, 1], np.ones((3, 1)), **{option: value})
+
+
 def test_circle_of_nothing() -> None:
     e = np.ones((0, 3), np.float32)
     assert_same_bits(simdloss.circle(np.zeros(0, int), e), np.zeros(0, np.float32))

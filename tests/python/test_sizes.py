@@ -77,6 +77,28 @@ def test_classes_of_empty_arrays_give_what_keras_gives(
     assert_same_bits(result, (expected + np.float32(0)).astype(np.float32).reshape(result.shape))
 
 
+STORAGE = ["float16", "float32", "float64", "int32", ">f4"]
+
+
+@pytest.mark.parametrize("shape", EMPTY_SHAPES, ids=str)
+@pytest.mark.parametrize("labels_dtype", STORAGE)
+@pytest.mark.parametrize("dtype", STORAGE)
+@like_shaped_losses
+def test_empty_arrays_of_any_type(
+    variant: Variant, dtype: str, labels_dtype: str, shape: tuple[int, ...]
+) -> None:
+    """Whatever has to be converted, and to whatever type."""
+    if shape[-1] == 0 and variant.case.name in TAKE_A_MAXIMUM:
+        return
+    labels, nothing = np.zeros(shape, labels_dtype), np.zeros(shape, dtype)
+    expected = np.full(shape[:-1], variant.case.of_nothing)
+    np.testing.assert_array_equal(variant.function(labels, nothing), expected)
+    for declared in ("float32", "float64"):
+        loss = variant.loss(dtype=declared, reduction=None)
+        if loss.get_config().get("axis", -1) == -1:
+            np.testing.assert_array_equal(loss(labels, nothing), expected)
+
+
 NOTHING = [
     # y_true, weights, mask: means over nothing
     (np.zeros((0, 2, 3)), None, None),

@@ -320,6 +320,16 @@ ROW_RESCUES = [
     ("sparse_categorical_crossentropy", "float64", 1, [1.7e308, 1.7e308], math.log(2)),
     ("categorical_hinge", "float32", [1, 1], [3e38, 3e38], 0.0),
     ("categorical_hinge", "float64", [1, 0], [-8e307, 8e307], 1.6e308),
+    # The lanes of float32 are added two by two, 32 elements apart.
+    (
+        "categorical_hinge",
+        "float32",
+        [1, *[0] * 31, 1, 1, 1, 1],
+        [3e38, *[0] * 31, 3e38, -3e38, -3e38, -3e38],
+        3e38,
+    ),
+    ("categorical_hinge", "float32", [2, 1, 1, 1], [3e38, -3e38, -3e38, -3e38], 3e38),
+    ("cosine_similarity", "float64", [], [], 0.0),
     ("cosine_similarity", "float64", [1.7e308, 1.7e308], [1.7e308, 1.7e308], -1.0),
     ("cosine_similarity", "float64", [5e-324, 5e-324], [5e-324, 5e-324], -1.0),
     ("cosine_similarity", "float64", [1.7e308, 5e-324], [5e-324, 0], -1.0),

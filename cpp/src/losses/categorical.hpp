@@ -353,7 +353,8 @@ struct CategoricalGeneralizedCrossEntropy : Categorical {
   };
   template <class T>
   static Args<T> args(const Settings& settings) {
-    return {parameter<double>(settings.params[0])};
+    // Nearer to 0, where the loss is -ln p, q would lose digits.
+    return {parameter<double>(settings.params[0] < 1e-300 ? 1e-300 : settings.params[0])};
   }
 
   template <class V, class Args>

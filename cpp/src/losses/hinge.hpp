@@ -77,7 +77,8 @@ struct CategoricalHinge : RowLoss {
   }
   template <class V, class Args>
   static SIMDLOSS_INLINE V finish(const Terms<V>& sums, const Row<V>& row, const Args&) {
-    return max((row.max - sums.values[0]) + V(1), V(0));
+    const V sum = sums.values[0];
+    return max((row.max - sum) + V(1), V(0)) + zero_if_safe(sum);
   }
 };
 

@@ -130,6 +130,13 @@ SIMDLOSS_INLINE V inverse_power_of_two(V x) {
   return V(1) / min(max(power, V(1 / limit)), V(limit));
 }
 
+// 0, or NaN where x may have overflowed: a row to be computed again, see [Rescue]. Wide numbers do
+// not overflow.
+template <class V>
+SIMDLOSS_INLINE V zero_if_safe(V x) {
+  return x - x;
+}
+
 // Whether a sum of squares in double has neither overflowed nor lost terms to underflow.
 template <class V>
 SIMDLOSS_INLINE typename V::Mask is_ordinary_square(V x) {

@@ -53,17 +53,21 @@ struct BinaryLabels : Pointwise {
     return {low, high, inside(low) && inside(high)};
   }
 
+  // Smoothed labels come with errors of their own, and elements of double are added up without loss,
+  // so that their errors show in a mean: there the logarithms are pairs.
   template <class V, class T>
-  static SIMDLOSS_INLINE V crossentropy(const Labels<V>& y, V p, const Clip<T>& clip) {
+  static SIMDLOSS_INLINE V crossentropy(const Labels<V>& y, V p, const Clip<T>& clip,
+                                        bool is_smoothed) {
     const V q = min(max(p, V(clip.low)), V(clip.high));
     if (clip.is_regular) {
-      if constexpr (sizeof(typename V::Element) == sizeof(float)) {
+      if (sizeof(typename V::Element) == sizeof(float) && !is_smoothed) {
         return -fma(y.one, log_regular(q), y.zero * log1p_regular(-q));
-      } else {  // Elements of double are added up without loss, so that their errors show in a mean.
+      } else {
         const LogPair<V> one = log_regular_pair(q);
         const LogPair<V> zero = log1p_regular_pair(-q);
-        const V rest = fma(y.one, one.rest, y.zero * zero.rest);
-        return -fma(y.one, one.value, fma(y.zero, zero.value, rest));
+        const V product = y.zero * zero.value;
+        const V lost = fma(y.zero, zero.rest, product_error(y.zero, zero.value, product));
+        return -fma(y.one, one.value, product + fma(y.one, one.rest, lost));
       }
     }
     return -(weigh(y.one, log(q)) + weigh(y.zero, log1p(-q)));
@@ -107,7 +111,7 @@ struct BinaryCrossentropy : BinaryLabels {
 
   template <class V, class Args>
   static SIMDLOSS_INLINE V value(V t, V p, const Args& args) {
-    return crossentropy(smoothed(t, args.smoothing), p, args.clip);
+    return crossentropy(smoothed(t, args.smoothing), p, args.clip, !args.smoothing.is_none);
   }
 };
 
@@ -182,11 +186,12 @@ struct BinaryFocal : BinaryLabels {
     V rest;
   };
 
-  // a (b.value + b.rest), rounded once.
+  // a b, rounded once.
   template <class V>
-  static SIMDLOSS_INLINE V product(V a, const Pair<V>& b) {
-    const V value = a * b.value;
-    const V rest = fma(a, b.rest, product_error(a, b.value, value));
+  static SIMDLOSS_INLINE V product(const Pair<V>& a, const Pair<V>& b) {
+    const V value = a.value * b.value;
+    const V cross = fma(a.value, b.rest, a.rest * b.value);
+    const V rest = cross + product_error(a.value, b.value, value);
     return value + keep(!is_nan(rest), rest);  // NaN if the product is infinite
   }
 
@@ -205,7 +210,7 @@ struct BinaryFocal : BinaryLabels {
 
   template <class V, class T>
   static SIMDLOSS_INLINE Pair<V> exact_crossentropy(const Labels<V>& y, V p, const Clip<T>& clip) {
-    if (!clip.is_regular) return {crossentropy(y, p, clip), V(0)};
+    if (!clip.is_regular) return {crossentropy(y, p, clip, true), V(0)};
     const V q = min(max(p, V(clip.low)), V(clip.high));
     const LogPair<V> one = log_regular_pair(q);
     const LogPair<V> zero = log1p_regular_pair(-q);
@@ -226,8 +231,8 @@ struct BinaryFocal : BinaryLabels {
 
   // (1 - p_t)^gamma times the class weight, for 1 - p_t = y opposite + (1 - y) same.
   template <class V, class Args>
-  static SIMDLOSS_INLINE V factor(V t, const Labels<V>& y, const Pair<V>& opposite,
-                                  const Pair<V>& same, const Args& args) {
+  static SIMDLOSS_INLINE Pair<V> factor(V t, const Labels<V>& y, const Pair<V>& opposite,
+                                        const Pair<V>& same, const Args& args) {
     const V one_minus_t = V(1) - t;
     const V zero_rest = ((V(1) - one_minus_t) - t) * V(args.smoothing.keep);
     const Pair<V> sum = sum_of_products(y.one, opposite, y.zero, same);
@@ -235,8 +240,10 @@ struct BinaryFocal : BinaryLabels {
     const V miss = sum.value;
     const V focus = args.integral_gamma >= 0 ? pow_int(miss, rest, args.integral_gamma)
                                              : pow(miss, rest, V(args.gamma));
-    if (!args.balanced) return focus;
-    return focus * fma(y.one, V(args.weight_one), y.zero * V(args.weight_zero));
+    if (!args.balanced) return {focus, V(0)};
+    const V balance = fma(y.one, V(args.weight_one), y.zero * V(args.weight_zero));
+    const V value = focus * balance;
+    return {value, product_error(focus, balance, value)};
   }
 };
 

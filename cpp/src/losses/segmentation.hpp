@@ -14,6 +14,22 @@ struct Overlap : RowLoss {
 
   template <class T>
   using Compute = double;
+
+  // x / (a + b + c), with the sum's roundings carried along.
+  template <class V>
+  static SIMDLOSS_INLINE V over_sum(V x, V a, V b, V c) {
+    V sum = a;
+    V rest = V(0);
+    for (const V term : {b, c}) {
+      const V old = sum;
+      sum = old + term;
+      const V part = sum - old;
+      rest = rest + ((old - (sum - part)) + (term - part));
+    }
+    const V ratio = x / sum;
+    const V correction = ratio * (rest / sum);
+    return ratio - keep(!is_nan(correction), correction);  // NaN if a sum is infinite
+  }
 };
 
 // Dice: 1 - 2 sum(t p) / (sum(t) + sum(p) + epsilon).
@@ -37,8 +53,8 @@ struct Dice : Overlap {
   }
   template <class V, class Args>
   static SIMDLOSS_INLINE V finish(const Terms<V>& sums, const Row<V>&, const Args& args) {
-    return V(1) -
-           (sums.values[0] + sums.values[0]) / (sums.values[1] + sums.values[2] + V(args.epsilon));
+    return V(1) - over_sum(sums.values[0] + sums.values[0], sums.values[1], sums.values[2],
+                           V(args.epsilon));
   }
 };
 
@@ -71,7 +87,7 @@ struct Tversky : Overlap {
   template <class V, class Args>
   static SIMDLOSS_INLINE V finish(const Terms<V>& sums, const Row<V>&, const Args& args) {
     const V missed = fma(V(args.alpha), sums.values[1], V(args.beta) * sums.values[2]);
-    return V(1) - sums.values[0] / (sums.values[0] + missed + V(args.epsilon));
+    return V(1) - over_sum(sums.values[0], sums.values[0], missed, V(args.epsilon));
   }
 };
 

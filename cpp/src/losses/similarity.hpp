@@ -32,10 +32,23 @@ struct CosineSimilarity : RowLoss {
   static SIMDLOSS_INLINE Terms<V> terms(V t, V p, V, const Row<V>&, const Args&) {
     return {{t * t, p * p, t * p}};
   }
+  // sqrt(x) - root, for root = sqrt(x) as rounded.
+  template <class V>
+  static SIMDLOSS_INLINE V root_error(V x, V root) {
+    const V square = root * root;
+    return ((x - square) - product_error(root, root, square)) / (root + root);
+  }
   template <class V, class Args>
   static SIMDLOSS_INLINE V finish(const Terms<V>& sums, const Row<V>&, const Args& args) {
-    const V norms = sqrt(sums.values[0]) * sqrt(sums.values[1]);
-    const V cosine = max(min(sums.values[2] / norms, V(1)), V(-1));
+    // The product of both norms, and what the roots and the product lose.
+    const V norm_t = sqrt(sums.values[0]);
+    const V norm_p = sqrt(sums.values[1]);
+    const V norms = norm_t * norm_p;
+    const V lost_t = root_error(sums.values[0], norm_t);
+    const V lost_p = root_error(sums.values[1], norm_p);
+    const V lost = fma(norm_t, lost_p, fma(norm_p, lost_t, product_error(norm_t, norm_p, norms)));
+    const V ratio = sums.values[2] / norms;
+    const V cosine = max(min(fnma(ratio, lost / norms, ratio), V(1)), V(-1));
     // NaN for a row to be computed again, by numbers of any magnitude.
     const V special = sums.values[2] - sums.values[2];
     const V result = special - keep(sums.values[0] > V(0), keep(sums.values[1] > V(0), cosine));

@@ -13,6 +13,7 @@ from simdloss import _core, losses
 from spec import CASES
 from support.keras_calls import KerasLossFunctionWrapper, keras
 from support.processes import run_python
+from support.public_names import LOOKUPS, PUBLIC_NAMES, PublicName
 from support.variants import Variant, every_loss
 
 ALIASES = {
@@ -24,7 +25,6 @@ ALIASES = {
     "kl_divergence": ("kld", "KLD"),
 }
 PUBLIC: list[str] = vars(losses)["__all__"]
-LOOKUPS = {"get", "serialize", "deserialize"}
 CATALOG: dict[str, Any] = {entry["name"]: entry for entry in _core.catalog()}
 WITHOUT_CASE = {name for name, entry in CATALOG.items() if entry["axis_kind"] == "none"}
 """Losses that are no function of one row; their definitions are functions of the specification."""
@@ -75,7 +75,7 @@ def test_python_has_every_entry_and_nothing_else() -> None:
         if inspect.isfunction(getattr(losses, name)) and getattr(losses, name).__name__ == name
     }
     classes = {name for name in PUBLIC if inspect.isclass(getattr(losses, name))}
-    assert functions == FUNCTIONS | LOOKUPS
+    assert functions == FUNCTIONS | set(LOOKUPS)
     assert classes == CLASSES | {"Loss", "LossFunctionWrapper"}
     aliases = set(PUBLIC) - functions - classes
     assert aliases == {alias for pair in ALIASES.values() for alias in pair}
@@ -121,37 +121,14 @@ def test_public_names_exist() -> None:
         assert hasattr(simdloss, name), name
 
 
-def assert_extends(ours: inspect.Signature, theirs: inspect.Signature) -> None:
-    """Keras's parameters come first, in order, with its defaults; ours follow, keyword-only."""
-    mine, keras_ones = list(ours.parameters.values()), list(theirs.parameters.values())
-    for x, y in zip(mine, keras_ones, strict=False):
-        assert (x.name, x.default, x.kind) == (y.name, y.default, y.kind)
-    extra = mine[len(keras_ones) :]
-    assert all(p.kind is inspect.Parameter.KEYWORD_ONLY for p in extra), extra
-    allowed = {"axis", "out", "labels", "class_weight", "label_smoothing"}
-    assert {p.name for p in extra} <= allowed
-
-
-@pytest.mark.parametrize("name", sorted(FUNCTIONS))
-def test_function_signatures(name: str) -> None:
-    assert_extends(
-        inspect.signature(getattr(losses, name)), inspect.signature(getattr(keras.losses, name))
-    )
-
-
-@pytest.mark.parametrize("name", [*sorted(CLASSES), "Loss"])
-def test_class_signatures(name: str) -> None:
-    assert_extends(
-        inspect.signature(getattr(losses, name)), inspect.signature(getattr(keras.losses, name))
-    )
-
-
-@pytest.mark.parametrize("name", sorted(LOOKUPS))
-def test_lookup_signatures(name: str) -> None:
-    ours, theirs = (inspect.signature(getattr(m, name)) for m in (losses, keras.losses))
-    assert [(p.name, p.default, p.kind) for p in ours.parameters.values()] == [
-        (p.name, p.default, p.kind) for p in theirs.parameters.values()
-    ]
+@pytest.mark.parametrize("public", PUBLIC_NAMES, ids=str)
+def test_names_of_keras(public: PublicName) -> None:
+    assert public.exists
+    assert public.works
+    if public.kind != "identifier":
+        assert public.is_declared_alike
+        allowed = {"axis", "out", "labels", "class_weight", "label_smoothing"}
+        assert set(public.additions) <= allowed
 
 
 def test_the_signature_of_the_wrapper() -> None:

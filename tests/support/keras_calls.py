@@ -15,12 +15,14 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     import keras
     from keras.src.backend import set_keras_mask
+    from keras.src.losses import ALL_OBJECTS_DICT
     from keras.src.losses.loss import reduce_weighted_values, squeeze_or_expand_to_same_rank
     from keras.src.losses.losses import LossFunctionWrapper as KerasLossFunctionWrapper
 
 from spec import Case, Options
 
 __all__ = [
+    "IDENTIFIERS",
     "KerasLossFunctionWrapper",
     "call_keras_class",
     "call_keras_function",
@@ -30,6 +32,10 @@ __all__ = [
     "set_keras_mask",
     "squeeze_or_expand_to_same_rank",
 ]
+
+
+IDENTIFIERS = tuple(ALL_OBJECTS_DICT)
+"""The strings that keras.losses.get takes."""
 
 
 def known_to_keras(case: Case, options: Options) -> bool:

@@ -6,7 +6,6 @@ Where the two differ on purpose is a table, support/differences.py, and not a to
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -15,11 +14,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import simdloss
-from spec.arithmetic import MP, to_fraction
-from spec.bound import Row, mp_fraction
-from spec.numbers import FORMATS, Format
-from spec.rowwise import RowCase
-from spec.semantics import Reduced, compute_format, result_format, signed
+from spec.numbers import FORMATS
+from spec.semantics import compute_format, result_format
+from support.comparison import (
+    WEIGHTS,
+    assert_at_least_as_close,
+    batch,
+    exact_rows,
+    reduced_rows,
+    weights_of,
+)
 from support.differences import DIFFERENCES, Difference
 from support.keras_calls import (
     call_keras_class,
@@ -64,37 +68,7 @@ def batches(draw: Any, variant: Variant, in_class: bool = False) -> tuple[Any, A
     outer = draw(st.lists(st.integers(1, 5), min_size=min_rank - 1, max_size=2))
     shape = (*outer, draw(st.integers(min_cols, 5)))
     regime = draw(st.sampled_from(variant.case.regimes))
-    source = "float64" if dtype == "float64" else "float32"
-    t, p = variant.draw(shape, source, regime, salt=draw(st.integers(0, 2**20)))
-    limit = float(FORMATS[dtype].largest)
-    t, p = (np.where(np.isinf(a), a, np.clip(a, -limit, limit)) for a in (t, p))
-    t, p = variant.cast(t, p, dtype)
-    if isinstance(case, RowCase) and case.some_prediction:
-        p[~p.any(axis=-1), 0] = 1  # rows that have become 0
-    return t, p
-
-
-def exact_rows(variant: Variant, t: Any, p: Any, declared: str) -> list[Row]:
-    """Exact losses of the rows of batches whose last axis is the row."""
-    case = variant.case
-    t = t.astype(np.float64)
-    if case.converts_binary_labels:
-        t = signed(t)
-    setting = case.setting(variant.options, declared)
-    p = p.astype(np.float64).reshape(-1, p.shape[-1])
-    t = t.reshape(-1, *t.shape[-1:] if case.target != "class_id" else ())
-    return [case.exact(x, y, setting) for x, y in zip(t, p, strict=True)]
-
-
-def assert_at_least_as_close(
-    ours: Any, theirs: Any, exact: list[Row], compute: Format, result: Format
-) -> None:
-    """Either they agree within twice what our accuracy bound allows, or ours is nearer."""
-    for x, y, r in zip(np.ravel(ours), np.ravel(theirs), exact, strict=True):
-        x, y = float(x), float(y)
-        if math.isfinite(y) and abs(x - y) <= 2 * float(r.allowed(compute, result)):
-            continue
-        assert r.error(x, compute, result) <= max(1.0, r.error(y, compute, result)), (x, y)
+    return batch(variant, shape, dtype, regime, salt=draw(st.integers(0, 2**20)))
 
 
 @given(data=st.data())
@@ -110,7 +84,8 @@ def test_functions(variant: Variant, data: st.DataObject) -> None:
     if dtype in ("float16", "float32") and variant.case.function not in FLOAT32_FROM_FLOAT16:
         assert ours.dtype == theirs.dtype
     compute = compute_format(variant.case.target, t.dtype.name, dtype)
-    exact = exact_rows(variant, t, p, dtype)
+    setting = variant.case.setting(variant.options, dtype)
+    exact = exact_rows(variant, t, p, setting)
     assert_at_least_as_close(ours, theirs, exact, compute, result_format(dtype))
 
 
@@ -128,11 +103,11 @@ def test_axes(variant: Variant, data: st.DataObject) -> None:
     assert ours.shape == theirs.shape
     dtype = p.dtype.name
     compute = compute_format(variant.case.target, dtype, dtype)
-    exact = exact_rows(variant, *variant.rows_last(t, p, axis), dtype)
+    setting = variant.case.setting(variant.options, dtype)
+    exact = exact_rows(variant, *variant.rows_last(t, p, axis), setting)
     assert_at_least_as_close(ours, theirs, exact, compute, result_format(dtype))
 
 
-WEIGHTS = ("none", "scalar", "samples", "column", "full")
 MASKS = ("none", "full")
 
 
@@ -145,7 +120,7 @@ def test_classes(variant: Variant, reduction: str, data: st.DataObject) -> None:
     shape = p.shape[:-1]
     rng = np.random.default_rng(data.draw(st.integers(0, 2**20)))
     mask = None
-    weights = _weights(data.draw(st.sampled_from(WEIGHTS)), shape, rng)
+    weights = weights_of(data.draw(st.sampled_from(WEIGHTS)), shape, rng)
     if data.draw(st.sampled_from(MASKS)) == "full" and (weights is None or weights.shape == shape):
         mask = rng.random(shape) < 0.7
     ours = variant.loss(reduction=reduction, dtype=dtype)(t, p, weights, mask=mask)
@@ -163,38 +138,10 @@ def test_classes(variant: Variant, reduction: str, data: st.DataObject) -> None:
     if dtype in ("float16", "float32") and variant.case.function not in FLOAT32_FROM_FLOAT16:
         assert ours.dtype == theirs.dtype
     compute = compute_format(variant.case.target, t.dtype.name, p.dtype.name, dtype)
-    exact = reduced_rows(exact_rows(variant, t, p, dtype), shape, weights, mask, reduction)
+    setting = variant.case.setting(variant.options, dtype)
+    rows = exact_rows(variant, t, p, setting)
+    exact = reduced_rows(rows, shape, weights, mask, reduction)
     assert_at_least_as_close(ours, theirs, exact, compute, FORMATS[dtype])
-
-
-def _weights(kind: str, shape: tuple[int, ...], rng: np.random.Generator) -> Any:
-    """Weights that Keras and we read alike; integers, so that no type rounds them."""
-    shapes = {
-        "scalar": (),
-        "samples": shape[:1],
-        "column": (*shape[:1], *[1] * len(shape[1:])),
-        "full": shape,
-    }
-    if kind == "none" or (kind == "samples" and len(shape) != 1):
-        return None
-    return rng.integers(0, 4, shapes[kind]).astype(np.float32)
-
-
-def reduced_rows(
-    rows: list[Row], shape: tuple[int, ...], weights: Any, mask: Any, reduction: str
-) -> list[Row]:
-    """Exact reduced losses; their bounds go through the same reduction, weights being positive."""
-
-    def reduce(values: list[Any]) -> Any:
-        exact = (MP.mpf(v) for v in values)
-        numbers = np.array(
-            [to_fraction(v) if MP.isfinite(v) else float(v) for v in exact], dtype=object
-        )
-        reduced = Reduced(numbers.reshape(shape), weights, mask, reduction).exact()
-        return [MP.mpf(x) if isinstance(x, float) else mp_fraction(x) for x in reduced.ravel()]
-
-    parts = [reduce([getattr(r, name) for r in rows]) for name in ("value", "bound", "lost")]
-    return [Row(*part) for part in zip(*parts, strict=True)]
 
 
 def test_lists_go_to_the_float_type_of_keras() -> None:

@@ -12,7 +12,6 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,21 +23,19 @@ from spec.semantics import Reduced
 from support.bits import assert_same_bits
 from support.dtypes import FLOATS, INTEGERS
 from support.keras_calls import call_keras_class, call_keras_function
+from support.special_losses import (
+    CIRCLE_OPTIONS,
+    Array,
+    circle_error,
+    ctc_error,
+    embeddings_of,
+    exact_ctc,
+    sequences_of,
+)
 from support.variants import every_reduction
-
-Array = npt.NDArray[Any]
-U = 2.0**-53
-MOST_PAIRS_ERROR = 64.0
-"""Of exponents of circle, in units of gamma 2^-53; the rows here are short."""
 
 every_precision = pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
 seeds = st.integers(0, 2**20)
-
-
-def embeddings_of(n: int, d: int, rng: np.random.Generator, dtype: str = "float32") -> Array:
-    vectors = rng.standard_normal((n, d))
-    units: Array = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-    return units.astype(dtype)
 
 
 def assert_is_rounded(ours: Any, exact: list[Any], error: Callable[[Any], float]) -> None:
@@ -78,18 +75,7 @@ def assert_like_keras(ours: Any, theirs: Any) -> None:
 
 # --- circle ---------------------------------------------------------------------------------------
 
-CIRCLE_OPTIONS: list[dict[str, Any]] = [
-    {},
-    {"gamma": 4.0},
-    {"gamma": 1.0, "margin": 0.25, "remove_diagonal": False},
-    {"gamma": 0.0},
-    {"gamma": -2.0, "margin": -0.5},
-]
 circle_options = pytest.mark.parametrize("options", CIRCLE_OPTIONS, ids=str)
-
-
-def circle_error(gamma: float) -> Callable[[Any], float]:
-    return lambda y: MOST_PAIRS_ERROR * U * (1 + abs(gamma) + abs(float(y)))
 
 
 def circle_batch(data: st.DataObject, dtype: str = "float32") -> tuple[Array, Array]:
@@ -295,23 +281,11 @@ def test_parts_of_circle_do_not_add_up() -> None:
 def ctc_batch(
     data: st.DataObject, dtype: str = "float32", scale: float = 2.0, min_classes: int = 1
 ) -> tuple[Array, Array]:
-    """Rows of labels with zeros anywhere, of few classes, so with repetitions."""
     batch, time = data.draw(st.integers(1, 4)), data.draw(st.integers(1, 7))
     classes = data.draw(st.integers(min_classes, 5))
     length = data.draw(st.integers(0, 5))
     rng = np.random.default_rng(data.draw(seeds))
-    t = rng.integers(0, classes, (batch, length))
-    return t, (scale * rng.standard_normal((batch, time, classes))).astype(dtype)
-
-
-def exact_ctc(t: Array, z: Array) -> list[Any]:
-    return [sequence.ctc(logits, labels) for logits, labels in zip(z, t, strict=True)]
-
-
-def ctc_error(z: Array) -> Callable[[Any], float]:
-    """4 u A, with A from the logarithms of the softmax over all time steps and of the sum."""
-    steps = z.shape[1] * (math.log(z.shape[2]) + float(np.ptp(z.astype(np.float64))))
-    return lambda y: 4 * U * (2 * steps + abs(float(y)))
+    return sequences_of((batch, time, classes), length, rng, dtype, scale)
 
 
 @given(data=st.data())

@@ -3,24 +3,17 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-import tempfile
-from pathlib import Path
-
 import numpy as np
 
 from spec.bound import Row
 from spec.domain import FloatArray
 from spec.numbers import FLOAT32
 from support.accuracy import choose, pool
+from support.backends import BACKENDS, Call, ask, version
 from support.variants import DEFAULTS, Variant
 
 from .page import origin, table
 
-BACKENDS = ("numpy", "jax", "torch")
 COLUMNS = 8
 
 INTRODUCTION = """\
@@ -35,29 +28,12 @@ the others are rows of a kind, see tests/spec/rows.py.
 Keras's functions run on each of its backends, in processes of their own: {versions}.
 """
 
-# Runs under one backend: calls keras.losses.<function>(t, p, **options) for every entry.
-CHILD = """
-import json, sys
-import numpy as np
-import keras
-import {backend}
-
-data = np.load(sys.argv[1])
-results = {{"version": np.array({backend}.__version__), "keras": np.array(keras.__version__)}}
-for name, (function, options) in json.loads(str(data["calls"])).items():
-    t, p = data[name + "/t"], data[name + "/p"]
-    loss = getattr(keras.losses, function)(t, p, **options)
-    results[name] = np.asarray(keras.ops.convert_to_numpy(loss))
-np.savez(sys.argv[2], **results)
-"""
-
 
 def report(quick: bool) -> tuple[str, bool]:
     """The page, and whether simdloss keeps its bound and gets no row wrong."""
     n_rows = 20 if quick else 500
     names: list[tuple[Variant, str]] = [(v, regime) for v in DEFAULTS for regime in v.case.regimes]
-    inputs: dict[str, FloatArray] = {}
-    calls: dict[str, tuple[str, dict[str, object]]] = {}
+    calls: dict[str, Call] = {}
     exact: dict[str, list[Row]] = {}
     ours: dict[str, FloatArray] = {}
     for variant, regime in names:
@@ -65,44 +41,29 @@ def report(quick: bool) -> tuple[str, bool]:
         whole, pairs = variant.case.row_finish == "whole", 60 if quick else 1500
         source = pool(variant, "float32", regime, n_rows if whole else pairs, COLUMNS)
         chosen = choose(source, n_rows, COLUMNS)
-        inputs[name + "/t"], inputs[name + "/p"] = source.batch(chosen)
-        calls[name] = (variant.case.function, variant.case.keras_arguments(variant.options))
+        options = variant.case.keras_arguments(variant.options)
+        calls[name] = Call(variant.case.function, *source.batch(chosen), options)
         exact[name] = [source.row(indices) for indices in chosen]
         ours[name] = source.losses(chosen)
 
-    theirs = {b: _run(b, {**inputs, "calls": np.array(json.dumps(calls))}) for b in BACKENDS}
-    versions = ", ".join(f"{b} {theirs[b]['version']}" for b in BACKENDS)
-    keras_version = theirs["numpy"]["keras"]
+    theirs = {b: dict(zip(calls, ask(b, list(calls.values())), strict=True)) for b in BACKENDS}
     lines, kept = [], True
     for name in calls:
         error, wrong = _errors(ours[name], exact[name])
         kept = kept and error <= 1 and wrong == 0
         cells = [_cell(error, wrong)]
-        cells += [_cell(*_errors(theirs[b][name], exact[name])) for b in BACKENDS]
+        cells += [_cell(*_errors(theirs[b][name].value, exact[name])) for b in BACKENDS]
         loss, regime = name.rsplit(" ", 1)
         lines.append([f"`{loss}`", regime, *cells])
     head = ["loss", "regime", "simdloss", *(f"Keras on {b}" for b in BACKENDS)]
     parts = [
         INTRODUCTION.format(
-            rows=n_rows, columns=COLUMNS, versions=f"Keras {keras_version}, {versions}"
+            rows=n_rows, columns=COLUMNS, versions=", ".join(map(version, ("keras", *BACKENDS)))
         ),
         origin("python -m tests.report frameworks"),
         table(head, lines),
     ]
     return "\n\n".join(parts), kept
-
-
-def _run(backend: str, inputs: dict[str, FloatArray]) -> dict[str, FloatArray]:
-    with tempfile.TemporaryDirectory() as directory:
-        source, target = Path(directory, "in.npz"), Path(directory, "out.npz")
-        np.savez(source, **inputs)  # type: ignore[arg-type]
-        subprocess.run(
-            [sys.executable, "-W", "ignore", "-c", CHILD.format(backend=backend), source, target],
-            env={**os.environ, "KERAS_BACKEND": backend},
-            check=True,
-        )
-        with np.load(target) as results:
-            return dict(results)
 
 
 def _errors(losses: FloatArray, exact: list[Row]) -> tuple[float, int]:

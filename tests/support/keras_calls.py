@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Keras on its NumPy backend, without its floating point warnings."""
+"""Keras, on its NumPy backend unless the environment says otherwise, without its warnings."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-os.environ["KERAS_BACKEND"] = "numpy"
+os.environ.setdefault("KERAS_BACKEND", "numpy")
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     import keras
@@ -55,7 +55,8 @@ def reduce_with_keras(values: Any, weights: Any, mask: Any, reduction: str | Non
 def call_keras_function(name: str, y_true: Any, y_pred: Any, **options: Any) -> Any:
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return np.asarray(getattr(keras.losses, name)(y_true, y_pred, **options))
+        loss = getattr(keras.losses, name)(y_true, y_pred, **options)
+        return keras.ops.convert_to_numpy(loss)
 
 
 def call_keras_class(
@@ -67,7 +68,7 @@ def call_keras_class(
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         loss = getattr(keras.losses, name)(**options)
-        return np.asarray(loss(y_true, y_pred, sample_weight=_copy(weights)))
+        return keras.ops.convert_to_numpy(loss(y_true, y_pred, sample_weight=_copy(weights)))
 
 
 def _copy(x: Any) -> Any:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`python -m tests.report {accuracy,bits,differences,frameworks,golden,names} [--write]`.
+"""`python -m tests.report {accuracy,bits,differences,frameworks,golden,keras,names} [--write]`.
 
 Prints a report, or with --write puts it into docs/ (golden: into tests/golden/). The exit status is
 1 if the report shows a broken promise.
@@ -14,17 +14,19 @@ from pathlib import Path
 
 TESTS = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(TESTS))  # as pytest does: spec and support are top-level packages
+os.environ["KERAS_BACKEND"] = "numpy"  # of this process; others are asked for
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # more threads than cores must not spin
 
 
 def main() -> int:
-    from . import accuracy, bits, differences, frameworks, golden, names
+    from . import accuracy, against_keras, bits, differences, frameworks, golden, names
 
     reports = {
         "accuracy": (accuracy.report, "accuracy.md"),
         "bits": (bits.report, "bit-equality.md"),
         "differences": (differences.report, "differences.md"),
         "frameworks": (frameworks.report, "frameworks.md"),
+        "keras": (against_keras.report, "keras.md"),
         "names": (names.report, "names.md"),
     }
     parser = argparse.ArgumentParser(prog="python -m tests.report", description=__doc__)

@@ -24,6 +24,7 @@ THREADS = (1, 2, 3, 7)
 LONG_ROW_LAYOUTS = ("contiguous", "strided", "misaligned")
 PIECES = (1, 2, 5, 17)
 SHAPES = ((600, 65), (1500, 10), (1, 460_000))  # the last has nothing to split
+READS_ONE_ELEMENT = "categorical_generalized_cross_entropy"  # so no threads share a row
 
 INTRODUCTION = """\
 ## Bit equality
@@ -75,7 +76,8 @@ def report(quick: bool) -> tuple[str, bool]:
     for batch in batches(quick):
         with simdloss.using_isa("scalar"), simdloss.using_num_threads(1):
             expected = batch.results("contiguous", 1, 1)
-        for isa, threads in itertools.product(IDENTICAL_ISAS, THREADS):
+        alone = len(batch.p) == 1 and batch.variant.case.name == READS_ONE_ELEMENT
+        for isa, threads in itertools.product(IDENTICAL_ISAS, (1,) if alone else THREADS):
             with simdloss.using_isa(isa), simdloss.using_num_threads(threads):
                 if simdloss.active_isa() != isa:
                     raise AssertionError(f"{simdloss.active_isa()} instead of {isa}")

@@ -352,9 +352,10 @@ def _rows() -> Iterator[Difference]:
     )
     yield from topic(
         "Parameters",
-        "Values without a meaning are refused.",
+        "Values without a meaning are refused; so are arrays for numbers, but for alpha by class.",
         ("huber(f32([0]), f32([1]), delta=0.0)", "0", "ValueError"),
         ("huber(f32([0]), f32([1]), delta=-1.0)", "-1.5", "ValueError"),
+        ("huber(f32([0]), f32([1]), delta=f32([0.5]))", "0.375", "TypeError"),
         (
             "binary_crossentropy(f32([0]), f32([0.5]), label_smoothing=-1.0)",
             "0.69315",

@@ -17,110 +17,11 @@
 #include <vector>
 
 #include "guarded_page.hpp"
-#include "simdloss/runtime.hpp"
-#include "vec_ops.hpp"
+#include "vec_isas.hpp"
 #include "vec_oracle.hpp"
 
 namespace simdloss::test {
 namespace {
-
-struct IsaUnderTest {
-  Isa isa;
-  VecFunctionsOfIsa functions;
-
-  template <class T>
-  const VecFunctions<T>& of() const {
-    if constexpr (std::is_same_v<T, float>) {
-      return functions.for_float;
-    } else {
-      return functions.for_double;
-    }
-  }
-};
-
-std::vector<IsaUnderTest> isas_under_test() {
-  std::vector<IsaUnderTest> result;
-  for (const Isa isa : available_isas()) {
-    switch (isa) {
-      case Isa::kScalar:
-        result.push_back({isa, vec_functions_scalar()});
-        break;
-#if defined(SIMDLOSS_HAVE_BASELINE)
-      case Isa::kBaseline:
-        result.push_back({isa, vec_functions_baseline()});
-        break;
-#endif
-#if defined(SIMDLOSS_HAVE_AVX2)
-      case Isa::kAvx2:
-        result.push_back({isa, vec_functions_avx2()});
-        break;
-#endif
-#if defined(SIMDLOSS_HAVE_AVX512)
-      case Isa::kAvx512:
-        result.push_back({isa, vec_functions_avx512()});
-        break;
-#endif
-#if defined(SIMDLOSS_HAVE_NEON)
-      case Isa::kNeon:
-        result.push_back({isa, vec_functions_neon()});
-        break;
-#endif
-      default:
-        FAIL("available_isas() names an ISA that this test was not built for: ", isa_name(isa));
-    }
-  }
-  REQUIRE(!result.empty());
-  return result;
-}
-
-// Counts comparisons and keeps the first failure, so that there is one CHECK for many numbers.
-class Tally {
- public:
-  explicit Tally(const IsaUnderTest& isa) : isa_(isa_name(isa.isa)) {}
-  Tally(const Tally&) = delete;
-  ~Tally() {
-    CHECK_MESSAGE(n_different_ == 0, isa_, ": ", n_different_, " of ", n_, " differ, first ",
-                  first_);
-    CHECK(n_ > 0);
-    MESSAGE(isa_, ": ", n_, " comparisons");
-  }
-
-  // `what` is called for the first failure only.
-  template <class What>
-  void add(bool same, What what) {
-    ++n_;
-    if (!same && n_different_++ == 0) first_ = what();
-  }
-  template <class T, class What>
-  void add_numbers(T got, T expected, What what) {
-    add((std::isnan(got) && std::isnan(expected)) || word_of(got) == word_of(expected), [&] {
-      return what() + ": got " + std::to_string(got) + ", expected " + std::to_string(expected);
-    });
-  }
-
- private:
-  std::string isa_, first_;
-  long n_ = 0, n_different_ = 0;
-};
-
-template <class T>
-T random_value(std::mt19937_64& random) {
-  return value_of<T>(static_cast<Word<T>>(random()));
-}
-
-std::uint16_t random_word(std::mt19937_64& random) { return static_cast<std::uint16_t>(random()); }
-
-template <class T>
-T unchanged(T x) {
-  return x;
-}
-
-// Addresses in a guarded page where n elements of `size` bytes just fit, and one at each end that
-// is not aligned.
-std::vector<char*> tight_places(GuardedPage& page, int n, std::size_t size) {
-  char* const last = page.end() - static_cast<std::size_t>(n) * size;
-  return {page.begin(), page.begin() + 1, last - 1, last};
-}
 
 // A full load and load_first for every n.
 template <class T, class Stored, class Random, class Decode>
@@ -156,30 +57,34 @@ void check_loads(Tally& tally, const char* name, int width, void (*load)(const S
 }
 
 // A full store and store_first for every n: what they write, and that they write nothing else.
-template <class T>
-void check_stores(Tally& tally, const VecFunctions<T>& f) {
+template <class T, class Stored, class Encode>
+void check_stores(Tally& tally, const char* name, int width, void (*store)(const T*, Stored*),
+                  void (*store_first)(const T*, Stored*, std::int64_t), Encode encode) {
   GuardedPage page;
   std::mt19937_64 random(8);
   const auto check = [&](int n, bool is_full) {
-    for (char* const place : tight_places(page, n, sizeof(T))) {
+    for (char* const place : tight_places(page, n, sizeof(Stored))) {
       T values[16];
       for (T& x : values) x = random_value<T>(random);
       std::fill(page.begin(), page.end(), char{0x5A});
       std::vector<char> expected(page.begin(), page.end());
-      std::memcpy(expected.data() + (place - page.begin()), values,
-                  static_cast<std::size_t>(n) * sizeof(T));
+      for (int i = 0; i < n; ++i) {
+        const Stored x = encode(values[i]);
+        std::memcpy(expected.data() + (place - page.begin()) + i * static_cast<int>(sizeof x), &x,
+                    sizeof x);
+      }
       if (is_full) {
-        f.load_store(values, reinterpret_cast<T*>(place));
+        store(values, reinterpret_cast<Stored*>(place));
       } else {
-        f.store_first(values, reinterpret_cast<T*>(place), n);
+        store_first(values, reinterpret_cast<Stored*>(place), n);
       }
       tally.add(std::equal(expected.begin(), expected.end(), page.begin()),
-                [&] { return "store of " + std::to_string(n); });
+                [&] { return std::string(name) + ": store of " + std::to_string(n); });
     }
   };
   for (int repeat = 0; repeat < 10; ++repeat) {
-    check(f.width, true);
-    for (int n = 0; n <= f.width; ++n) check(n, false);
+    check(width, true);
+    for (int n = 0; n <= width; ++n) check(n, false);
   }
 }
 
@@ -195,6 +100,25 @@ void check_every_word(Tally& tally, const char* name, int width,
     for (int i = 0; i < width; ++i) {
       tally.add_numbers(got[i], static_cast<float>(decode(words[i])),
                         [&] { return std::string(name) + " " + std::to_string(words[i]); });
+    }
+  }
+}
+
+// A type's numbers, what lies halfway between them, and the floats on both sides of each.
+template <class Decode, class Encode>
+void check_narrowing(Tally& tally, const char* name, int width,
+                     void (*store)(const float*, std::uint16_t*), Decode decode, Encode encode) {
+  const std::vector<double> edges = rounding_edges<float>(decode);
+  REQUIRE(edges.size() > 300000);
+  for (std::size_t first = 0; first < edges.size(); first += static_cast<std::size_t>(width)) {
+    float x[16] = {};
+    for (std::size_t i = 0; i < static_cast<std::size_t>(width) && first + i < edges.size(); ++i) {
+      x[i] = static_cast<float>(edges[first + i]);
+    }
+    std::uint16_t got[16];
+    store(x, got);
+    for (int i = 0; i < width; ++i) {
+      tally.add(got[i] == encode(x[i]), [&] { return name + (" of " + std::to_string(x[i])); });
     }
   }
 }
@@ -281,7 +205,7 @@ TEST_CASE_TEMPLATE("loads and stores touch their elements only", T, float, doubl
     const VecFunctions<T>& f = isa.of<T>();
     Tally tally(isa);
     check_loads(tally, "load", f.width, f.load_store, f.load_first, random_value<T>, unchanged<T>);
-    check_stores(tally, f);
+    check_stores(tally, "store", f.width, f.load_store, f.store_first, unchanged<T>);
   }
 }
 
@@ -317,6 +241,38 @@ TEST_CASE("narrow numbers are widened exactly") {
     const VecFunctions<double>& d = isa.of<double>();
     check_loads(tally, "float", d.width, d.load_float, d.load_float_first, random_value<float>,
                 unchanged<float>);
+  }
+}
+
+TEST_CASE("wide numbers are rounded once, to nearest even") {
+  const auto as_float = [](double x) { return static_cast<float>(x); };
+  for (const IsaUnderTest& isa : isas_under_test()) {
+    Tally tally(isa);
+    const VecFunctions<float>& f = isa.of<float>();
+    check_narrowing(tally, "float16", f.width, f.store_float16, decoded_float16, encoded_float16);
+    check_narrowing(tally, "bfloat16", f.width, f.store_bfloat16, decoded_bfloat16,
+                    encoded_bfloat16);
+    check_stores(tally, "float16", f.width, f.store_float16, f.store_float16_first,
+                 encoded_float16);
+    check_stores(tally, "bfloat16", f.width, f.store_bfloat16, f.store_bfloat16_first,
+                 encoded_bfloat16);
+    const VecFunctions<double>& d = isa.of<double>();
+    check_stores(tally, "float", d.width, d.store_float, d.store_float_first, as_float);
+    // Over the range of float and beyond both ends of it.
+    std::mt19937_64 random(10);
+    for (int repeat = 0; repeat < 20000; ++repeat) {
+      double x[16];
+      float got[16];
+      for (double& value : x) {
+        const int exponent = static_cast<int>(random() % 300) - 213;
+        value = std::ldexp(static_cast<double>(random() >> 11), exponent);
+        if (random() % 2 == 0) value = -value;
+      }
+      d.store_float(x, got);
+      for (int i = 0; i < d.width; ++i) {
+        tally.add_numbers(got[i], as_float(x[i]), [] { return std::string("store_float"); });
+      }
+    }
   }
 }
 

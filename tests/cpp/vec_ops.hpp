@@ -7,6 +7,7 @@
 
 #include <cstdint>
 
+#include "kernels/transpose.hpp"
 #include "simd/vec.hpp"
 
 namespace simdloss::test {
@@ -17,6 +18,15 @@ struct LaneOperation {
   const char* name;
   // n is a multiple of the width; the results' bits go to `out`.
   void (*run)(const T* x, const T* y, const T* z, std::int64_t n, typename BitsOf<T>::type* out);
+};
+
+// kernels/transpose.hpp, which load_columns() and store_columns() are for.
+template <class T>
+struct TransposedFunctions {
+  void (*load)(const void* rows, std::int64_t stride, std::int64_t n_rows, std::int64_t n_cols,
+               T* tile);
+  void (*store)(const T* tile, std::int64_t n_rows, std::int64_t n_cols, void* rows,
+                std::int64_t stride);
 };
 
 // The operations that a lane-wise comparison does not show. Pointers are to `width` elements, or to
@@ -37,6 +47,14 @@ struct VecFunctions {
   void (*load_bfloat16_first)(const std::uint16_t* from, std::int64_t n, T* to);
   void (*load_float)(const float* from, T* to);
   void (*load_float_first)(const float* from, std::int64_t n, T* to);
+  void (*store_float16)(const T* from, std::uint16_t* to);
+  void (*store_float16_first)(const T* from, std::uint16_t* to, std::int64_t n);
+  void (*store_bfloat16)(const T* from, std::uint16_t* to);
+  void (*store_bfloat16_first)(const T* from, std::uint16_t* to, std::int64_t n);
+  void (*store_float)(const T* from, float* to);
+  void (*store_float_first)(const T* from, float* to, std::int64_t n);
+  TransposedFunctions<T> transposed;
+  TransposedFunctions<T> float_transposed;  // of rows of float
   bool (*any_nan)(const T* x);
   bool (*all_nan)(const T* x);
   bool (*any_not_nan)(const T* x);
@@ -172,6 +190,7 @@ VecFunctions<T> common_functions() {
   f.any_not_nan = [](const T* x) { return any(!is_nan(V::load(x))); };
   f.all_not_nan = [](const T* x) { return all(!is_nan(V::load(x))); };
   f.count_nan_first = [](const T* x, std::int64_t n) { return count_first(is_nan(V::load(x)), n); };
+  f.transposed = {Transposed<T, T, Isa>::load, Transposed<T, T, Isa>::store};
   f.max_lane = [](const T* x) { return max_lane(V::load(x)); };
   return f;
 }
@@ -187,6 +206,14 @@ VecFunctions<float> float_functions() {
   f.load_bfloat16 = [](const std::uint16_t* from, float* to) { V::load_bfloat16(from).store(to); };
   f.load_bfloat16_first = [](const std::uint16_t* from, std::int64_t n, float* to) {
     V::load_bfloat16_first(from, n).store(to);
+  };
+  f.store_float16 = [](const float* from, std::uint16_t* to) { V::load(from).store_float16(to); };
+  f.store_float16_first = [](const float* from, std::uint16_t* to, std::int64_t n) {
+    V::load(from).store_float16_first(to, n);
+  };
+  f.store_bfloat16 = [](const float* from, std::uint16_t* to) { V::load(from).store_bfloat16(to); };
+  f.store_bfloat16_first = [](const float* from, std::uint16_t* to, std::int64_t n) {
+    V::load(from).store_bfloat16_first(to, n);
   };
   f.widen_parts = [](const float* x, double* to) {
     constexpr int part_width = Vec<double, Isa>::kWidth;
@@ -213,6 +240,12 @@ VecFunctions<double> double_functions() {
   f.load_float_first = [](const float* from, std::int64_t n, double* to) {
     V::load_float_first(from, n).store(to);
   };
+  f.store_float = [](const double* from, float* to) { V::load(from).store_float(to); };
+  f.store_float_first = [](const double* from, float* to, std::int64_t n) {
+    V::load(from).store_float_first(to, n);
+  };
+  f.float_transposed = {Transposed<float, double, Isa>::load,
+                        Transposed<float, double, Isa>::store};
   f.lower = [](const double* x, std::int64_t n, double* to) {
     lower_if<1, Isa>(x, n, to);
     lower_if<2, Isa>(x, n, to);

@@ -4,6 +4,7 @@
 // What every operation of vec_ops.hpp should give, in plain C++ that shares no code with Vec, and
 // the numbers to ask it for.
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -197,6 +198,60 @@ inline double decoded_float16(std::uint16_t word) {
 
 inline double decoded_bfloat16(std::uint16_t word) {
   return static_cast<double>(value_of<float>(static_cast<std::uint32_t>(word) << 16));
+}
+
+// x in a format of that many exponent and fraction bits. NaN becomes a quiet one of the same sign.
+inline std::uint16_t encoded_half(double x, int exponent_bits, int fraction_bits) {
+  const int bias = (1 << (exponent_bits - 1)) - 1;
+  const int infinity = ((1 << exponent_bits) - 1) << fraction_bits;
+  const int sign = std::signbit(x) ? 0x8000 : 0;
+  const double magnitude = std::fabs(x);
+  int word = 0;
+  if (std::isnan(x)) {
+    word = infinity | 1 << (fraction_bits - 1);
+  } else if (magnitude >= std::ldexp(1.0, bias + 1)) {
+    word = infinity;
+  } else if (magnitude > 0) {
+    const int exponent = std::max(std::ilogb(magnitude), 1 - bias);
+    // In units of the last place; the mode of std::nearbyint is to nearest even.
+    const double units = std::nearbyint(std::ldexp(magnitude, fraction_bits - exponent));
+    word = ((exponent + bias - 1) << fraction_bits) + static_cast<int>(units);
+  }
+  return static_cast<std::uint16_t>(sign | word);
+}
+
+// What all instruction sets make of a float NaN: what fits of it, and the bit that makes it quiet.
+inline std::uint16_t encoded_float16(float x) {
+  const std::uint16_t fraction = std::isnan(x) ? word_of(x) >> 13 & 0x3FF : 0;
+  return encoded_half(static_cast<double>(x), 5, 10) | fraction;
+}
+inline std::uint16_t encoded_bfloat16(float x) {
+  const std::uint16_t fraction = std::isnan(x) ? word_of(x) >> 16 & 0x7F : 0;
+  return encoded_half(static_cast<double>(x), 8, 7) | fraction;
+}
+
+// All numbers of a 16-bit format, NaN and infinity too, and what lies halfway between two of them;
+// and of each of these its neighbours in T. float has room for all of them.
+template <class T, class Decode>
+std::vector<double> rounding_edges(Decode decode) {
+  std::vector<double> edges;
+  const T infinity = std::numeric_limits<T>::infinity();
+  for (int word = 0; word < 0x10000; ++word) {
+    const double x = decode(static_cast<std::uint16_t>(word));
+    if (!std::isfinite(x)) {
+      edges.push_back(x);
+      continue;
+    }
+    double next = decode(static_cast<std::uint16_t>(word + 1));
+    // The number after the largest, were there one.
+    if (std::isinf(next)) next = x + (x - decode(static_cast<std::uint16_t>(word - 1)));
+    for (const double edge : {x, x + (next - x) / 2}) {
+      for (const T towards : {static_cast<T>(edge), -infinity, infinity}) {
+        edges.push_back(static_cast<double>(std::nextafter(static_cast<T>(edge), towards)));
+      }
+    }
+  }
+  return edges;
 }
 
 }  // namespace simdloss::test

@@ -16,6 +16,17 @@
 //   x.store_first(p, n)             and writes nothing beyond n elements
 //   V::load_float16(p), load_bfloat16(p), and both as _first(p, n)   (float only) exact widening
 //   V::load_float(p), load_float_first(p, n)                         (double only) exact widening
+//   x.store_float16(p), store_bfloat16(p), and both as _first(p, n)  (float only) to nearest even,
+//   x.store_float(p), store_float_first(p, n)                        (double only) past the largest
+//                                   number to infinity, subnormals as they are; NaN stays NaN
+//   V::load_columns(p, stride, n, to)   rows of kColumns<T> elements, `stride` bytes apart, to as
+//                                   many vectors: element j of row i to to[j * kWidth + i]; rows
+//                                   from n <= kWidth on are not read and give +0
+//   V::store_columns(from, p, stride, n)   the reverse; rows from n on are not written
+//   V::load_float_columns, V::store_float_columns   (double only) the same of kColumns<float> floats
+//   V::kStreams                     whether there are, and only then:
+//   x.stream(p), V::end_streams()   store past the caches at a multiple of the vector's size, and
+//                                   what makes it visible in order to who sees later stores
 //   x + y, x - y, x * y, x / y, -x, sqrt(x)
 //   fma(x, y, z) = x y + z,  fnma(x, y, z) = z - x y         one rounding (two in Baseline)
 //   product_error(x, y, xy) = x y - fl(x y), exact barring overflow/underflow, for xy = x * y
@@ -78,6 +89,10 @@ template <>
 struct BitsOf<double> {
   using type = std::uint64_t;
 };
+
+// Elements of a row that are transposed at once: 16 bytes of them.
+template <class T>
+inline constexpr int kColumns = 16 / static_cast<int>(sizeof(T));
 
 // Constants, because the functions of std::numeric_limits would be code that carries no tag.
 template <class T>

@@ -27,6 +27,23 @@ struct Avx2Words {
   static SIMDLOSS_INLINE bool all(__m256i m) { return _mm256_movemask_epi8(m) == -1; }
   static SIMDLOSS_INLINE __m256i bits_and(__m256i a, __m256i b) { return _mm256_and_si256(a, b); }
   static SIMDLOSS_INLINE __m256i bits_or(__m256i a, __m256i b) { return _mm256_or_si256(a, b); }
+  static constexpr bool kStreams = true;
+  static SIMDLOSS_INLINE void end_streams() { _mm_sfence(); }
+
+ protected:
+  static SIMDLOSS_INLINE __m256 load_halves(const char* low, const char* high) {
+    return _mm256_set_m128(load_quad(high), load_quad(low));
+  }
+  static SIMDLOSS_INLINE void store_halves(char* low, char* high, __m256 x) {
+    store_quad(low, _mm256_castps256_ps128(x));
+    store_quad(high, _mm256_extractf128_ps(x, 1));
+  }
+  static SIMDLOSS_INLINE __m128 load_quad(const char* p) {
+    return _mm_loadu_ps(reinterpret_cast<const float*>(p));
+  }
+  static SIMDLOSS_INLINE void store_quad(char* p, __m128 x) {
+    _mm_storeu_ps(reinterpret_cast<float*>(p), x);
+  }
 };
 
 template <>
@@ -40,6 +57,7 @@ struct Backend<float, isa::Avx2> : Avx2Words<isa::Avx2> {
     return _mm256_maskload_ps(p, first(n));
   }
   static SIMDLOSS_INLINE void store(float* p, __m256 x) { _mm256_storeu_ps(p, x); }
+  static SIMDLOSS_INLINE void stream(float* p, __m256 x) { _mm256_stream_ps(p, x); }
   static SIMDLOSS_INLINE void store_first(float* p, std::int64_t n, __m256 x) {
     _mm256_maskstore_ps(p, first(n), x);
   }
@@ -54,6 +72,52 @@ struct Backend<float, isa::Avx2> : Avx2Words<isa::Avx2> {
   }
   static SIMDLOSS_INLINE __m256 load_bfloat16_first(const std::uint16_t* p, std::int64_t n) {
     return load_bfloat16(Words::read(p, n).values);
+  }
+  static SIMDLOSS_INLINE void store_float16(std::uint16_t* p, __m256 x) {
+    store_words(p, _mm256_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+  }
+  static SIMDLOSS_INLINE void store_float16_first(std::uint16_t* p, std::int64_t n, __m256 x) {
+    Words part;
+    store_float16(part.values, x);
+    part.write(p, n);
+  }
+  // As in Backend<float, isa::Scalar>.
+  static SIMDLOSS_INLINE void store_bfloat16(std::uint16_t* p, __m256 x) {
+    const __m256i word = to_bits(x);
+    const __m256i odd = bits_and(shift_right<16>(word), bits_set(1));
+    const __m256i rounded = bits_add(bits_add(word, bits_set(0x7FFF)), odd);
+    const __m256i quiet = bits_or(word, bits_set(0x400000));
+    const __m256i high = shift_right<16>(_mm256_blendv_epi8(rounded, quiet, is_nan(x)));
+    store_words(p,
+                _mm_packus_epi32(_mm256_castsi256_si128(high), _mm256_extracti128_si256(high, 1)));
+  }
+  static SIMDLOSS_INLINE void store_bfloat16_first(std::uint16_t* p, std::int64_t n, __m256 x) {
+    Words part;
+    store_bfloat16(part.values, x);
+    part.write(p, n);
+  }
+
+  static SIMDLOSS_INLINE __m256 zip_low(__m256 x, __m256 y) { return _mm256_unpacklo_ps(x, y); }
+  static SIMDLOSS_INLINE __m256 zip_high(__m256 x, __m256 y) { return _mm256_unpackhi_ps(x, y); }
+  template <class Rows>
+  static SIMDLOSS_INLINE void load_columns(const Rows& rows, float* to) {
+    __m256 x[4] = {load_halves(rows[0], rows[4]), load_halves(rows[1], rows[5]),
+                   load_halves(rows[2], rows[6]), load_halves(rows[3], rows[7])};
+    transpose_quads<Backend>(x);
+    store(to, x[0]);
+    store(to + kWidth, x[1]);
+    store(to + 2 * kWidth, x[2]);
+    store(to + 3 * kWidth, x[3]);
+  }
+  template <class Rows>
+  static SIMDLOSS_INLINE void store_columns(const float* from, const Rows& rows) {
+    __m256 x[4] = {load(from), load(from + kWidth), load(from + 2 * kWidth),
+                   load(from + 3 * kWidth)};
+    transpose_quads<Backend>(x);
+    store_halves(rows[0], rows[4], x[0]);
+    store_halves(rows[1], rows[5], x[1]);
+    store_halves(rows[2], rows[6], x[2]);
+    store_halves(rows[3], rows[7], x[3]);
   }
 
   static SIMDLOSS_INLINE float max_lane(__m256 x) {
@@ -137,6 +201,9 @@ struct Backend<float, isa::Avx2> : Avx2Words<isa::Avx2> {
   static SIMDLOSS_INLINE __m128i load_words(const std::uint16_t* p) {
     return _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
   }
+  static SIMDLOSS_INLINE void store_words(std::uint16_t* p, __m128i words) {
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(p), words);
+  }
   template <int kPredicate>
   static SIMDLOSS_INLINE __m256i compare(__m256 x, __m256 y) {
     return _mm256_castps_si256(_mm256_cmp_ps(x, y, kPredicate));
@@ -154,6 +221,7 @@ struct Backend<double, isa::Avx2> : Avx2Words<isa::Avx2> {
     return _mm256_maskload_pd(p, first(n));
   }
   static SIMDLOSS_INLINE void store(double* p, __m256d x) { _mm256_storeu_pd(p, x); }
+  static SIMDLOSS_INLINE void stream(double* p, __m256d x) { _mm256_stream_pd(p, x); }
   static SIMDLOSS_INLINE void store_first(double* p, std::int64_t n, __m256d x) {
     _mm256_maskstore_pd(p, first(n), x);
   }
@@ -161,9 +229,52 @@ struct Backend<double, isa::Avx2> : Avx2Words<isa::Avx2> {
     return _mm256_cvtps_pd(_mm_loadu_ps(p));
   }
   static SIMDLOSS_INLINE __m256d load_float_first(const float* p, std::int64_t n) {
-    const __m128i mask =
-        _mm_cmpgt_epi32(_mm_set1_epi32(static_cast<int>(n)), _mm_setr_epi32(0, 1, 2, 3));
-    return _mm256_cvtps_pd(_mm_maskload_ps(p, mask));
+    return _mm256_cvtps_pd(_mm_maskload_ps(p, first_floats(n)));
+  }
+  static SIMDLOSS_INLINE void store_float(float* p, __m256d x) {
+    _mm_storeu_ps(p, _mm256_cvtpd_ps(x));
+  }
+  static SIMDLOSS_INLINE void store_float_first(float* p, std::int64_t n, __m256d x) {
+    _mm_maskstore_ps(p, first_floats(n), _mm256_cvtpd_ps(x));
+  }
+
+  static SIMDLOSS_INLINE __m256d zip_low(__m256d x, __m256d y) { return _mm256_unpacklo_pd(x, y); }
+  static SIMDLOSS_INLINE __m256d zip_high(__m256d x, __m256d y) { return _mm256_unpackhi_pd(x, y); }
+  static SIMDLOSS_INLINE __m128 zip_low(__m128 x, __m128 y) { return _mm_unpacklo_ps(x, y); }
+  static SIMDLOSS_INLINE __m128 zip_high(__m128 x, __m128 y) { return _mm_unpackhi_ps(x, y); }
+  template <class Rows>
+  static SIMDLOSS_INLINE void load_columns(const Rows& rows, double* to) {
+    const __m256d x = _mm256_castps_pd(load_halves(rows[0], rows[2]));
+    const __m256d y = _mm256_castps_pd(load_halves(rows[1], rows[3]));
+    store(to, zip_low(x, y));
+    store(to + kWidth, zip_high(x, y));
+  }
+  template <class Rows>
+  static SIMDLOSS_INLINE void store_columns(const double* from, const Rows& rows) {
+    const __m256d x = load(from);
+    const __m256d y = load(from + kWidth);
+    store_halves(rows[0], rows[2], _mm256_castpd_ps(zip_low(x, y)));
+    store_halves(rows[1], rows[3], _mm256_castpd_ps(zip_high(x, y)));
+  }
+  template <class Rows>
+  static SIMDLOSS_INLINE void load_float_columns(const Rows& rows, double* to) {
+    __m128 x[4] = {load_quad(rows[0]), load_quad(rows[1]), load_quad(rows[2]), load_quad(rows[3])};
+    transpose_quads<Backend>(x);
+    store(to, _mm256_cvtps_pd(x[0]));
+    store(to + kWidth, _mm256_cvtps_pd(x[1]));
+    store(to + 2 * kWidth, _mm256_cvtps_pd(x[2]));
+    store(to + 3 * kWidth, _mm256_cvtps_pd(x[3]));
+  }
+  template <class Rows>
+  static SIMDLOSS_INLINE void store_float_columns(const double* from, const Rows& rows) {
+    __m128 x[4] = {_mm256_cvtpd_ps(load(from)), _mm256_cvtpd_ps(load(from + kWidth)),
+                   _mm256_cvtpd_ps(load(from + 2 * kWidth)),
+                   _mm256_cvtpd_ps(load(from + 3 * kWidth))};
+    transpose_quads<Backend>(x);
+    store_quad(rows[0], x[0]);
+    store_quad(rows[1], x[1]);
+    store_quad(rows[2], x[2]);
+    store_quad(rows[3], x[3]);
   }
 
   static SIMDLOSS_INLINE __m256d add(__m256d x, __m256d y) { return _mm256_add_pd(x, y); }
@@ -250,6 +361,9 @@ struct Backend<double, isa::Avx2> : Avx2Words<isa::Avx2> {
   }
 
  private:
+  static SIMDLOSS_INLINE __m128i first_floats(std::int64_t n) {
+    return _mm_cmpgt_epi32(_mm_set1_epi32(static_cast<int>(n)), _mm_setr_epi32(0, 1, 2, 3));
+  }
   template <int kPredicate>
   static SIMDLOSS_INLINE __m256i compare(__m256d x, __m256d y) {
     return _mm256_castpd_si256(_mm256_cmp_pd(x, y, kPredicate));

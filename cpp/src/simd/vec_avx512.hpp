@@ -30,6 +30,38 @@ struct Avx512Words {
   }
   static SIMDLOSS_INLINE __m512i bits_and(__m512i a, __m512i b) { return _mm512_and_si512(a, b); }
   static SIMDLOSS_INLINE __m512i bits_or(__m512i a, __m512i b) { return _mm512_or_si512(a, b); }
+  static constexpr bool kStreams = true;
+  static SIMDLOSS_INLINE void end_streams() { _mm_sfence(); }
+
+ protected:
+  // Rows i, i + kStep, i + 2 kStep and i + 3 kStep, 16 bytes of each.
+  template <int kStep, class Rows>
+  static SIMDLOSS_INLINE __m512 load_quarters(const Rows& rows, int i) {
+    __m512 x = _mm512_castps128_ps512(load_quad(rows[i]));
+    x = _mm512_insertf32x4(x, load_quad(rows[i + kStep]), 1);
+    x = _mm512_insertf32x4(x, load_quad(rows[i + 2 * kStep]), 2);
+    return _mm512_insertf32x4(x, load_quad(rows[i + 3 * kStep]), 3);
+  }
+  template <int kStep, class Rows>
+  static SIMDLOSS_INLINE void store_quarters(const Rows& rows, int i, __m512 x) {
+    store_quad(rows[i], _mm512_castps512_ps128(x));
+    store_quad(rows[i + kStep], _mm512_extractf32x4_ps(x, 1));
+    store_quad(rows[i + 2 * kStep], _mm512_extractf32x4_ps(x, 2));
+    store_quad(rows[i + 3 * kStep], _mm512_extractf32x4_ps(x, 3));
+  }
+  static SIMDLOSS_INLINE __m256 load_halves(const char* low, const char* high) {
+    return _mm256_set_m128(load_quad(high), load_quad(low));
+  }
+  static SIMDLOSS_INLINE void store_halves(char* low, char* high, __m256 x) {
+    store_quad(low, _mm256_castps256_ps128(x));
+    store_quad(high, _mm256_extractf128_ps(x, 1));
+  }
+  static SIMDLOSS_INLINE __m128 load_quad(const char* p) {
+    return _mm_loadu_ps(reinterpret_cast<const float*>(p));
+  }
+  static SIMDLOSS_INLINE void store_quad(char* p, __m128 x) {
+    _mm_storeu_ps(reinterpret_cast<float*>(p), x);
+  }
 };
 
 // Truth table of the ternary logic instruction for: a ? b : c, per bit.
@@ -46,6 +78,7 @@ struct Backend<float, isa::Avx512> : Avx512Words<__mmask16, isa::Avx512> {
     return _mm512_maskz_loadu_ps(first(n), p);
   }
   static SIMDLOSS_INLINE void store(float* p, __m512 x) { _mm512_storeu_ps(p, x); }
+  static SIMDLOSS_INLINE void stream(float* p, __m512 x) { _mm512_stream_ps(p, x); }
   static SIMDLOSS_INLINE void store_first(float* p, std::int64_t n, __m512 x) {
     _mm512_mask_storeu_ps(p, first(n), x);
   }
@@ -60,6 +93,41 @@ struct Backend<float, isa::Avx512> : Avx512Words<__mmask16, isa::Avx512> {
   }
   static SIMDLOSS_INLINE __m512 load_bfloat16_first(const std::uint16_t* p, std::int64_t n) {
     return widen_bfloat16(_mm256_maskz_loadu_epi16(first(n), p));
+  }
+  static SIMDLOSS_INLINE void store_float16(std::uint16_t* p, __m512 x) {
+    _mm256_storeu_epi16(p, narrow_float16(x));
+  }
+  static SIMDLOSS_INLINE void store_float16_first(std::uint16_t* p, std::int64_t n, __m512 x) {
+    _mm256_mask_storeu_epi16(p, first(n), narrow_float16(x));
+  }
+  static SIMDLOSS_INLINE void store_bfloat16(std::uint16_t* p, __m512 x) {
+    _mm256_storeu_epi16(p, narrow_bfloat16(x));
+  }
+  static SIMDLOSS_INLINE void store_bfloat16_first(std::uint16_t* p, std::int64_t n, __m512 x) {
+    _mm256_mask_storeu_epi16(p, first(n), narrow_bfloat16(x));
+  }
+
+  static SIMDLOSS_INLINE __m512 zip_low(__m512 x, __m512 y) { return _mm512_unpacklo_ps(x, y); }
+  static SIMDLOSS_INLINE __m512 zip_high(__m512 x, __m512 y) { return _mm512_unpackhi_ps(x, y); }
+  template <class Rows>
+  static SIMDLOSS_INLINE void load_columns(const Rows& rows, float* to) {
+    __m512 x[4] = {load_quarters<4>(rows, 0), load_quarters<4>(rows, 1), load_quarters<4>(rows, 2),
+                   load_quarters<4>(rows, 3)};
+    transpose_quads<Backend>(x);
+    store(to, x[0]);
+    store(to + kWidth, x[1]);
+    store(to + 2 * kWidth, x[2]);
+    store(to + 3 * kWidth, x[3]);
+  }
+  template <class Rows>
+  static SIMDLOSS_INLINE void store_columns(const float* from, const Rows& rows) {
+    __m512 x[4] = {load(from), load(from + kWidth), load(from + 2 * kWidth),
+                   load(from + 3 * kWidth)};
+    transpose_quads<Backend>(x);
+    store_quarters<4>(rows, 0, x[0]);
+    store_quarters<4>(rows, 1, x[1]);
+    store_quarters<4>(rows, 2, x[2]);
+    store_quarters<4>(rows, 3, x[3]);
   }
 
   static SIMDLOSS_INLINE float max_lane(__m512 x) { return _mm512_reduce_max_ps(x); }
@@ -138,6 +206,18 @@ struct Backend<float, isa::Avx512> : Avx512Words<__mmask16, isa::Avx512> {
   static SIMDLOSS_INLINE __m512 widen_bfloat16(__m256i words) {
     return from_bits(shift_left<16>(_mm512_cvtepu16_epi32(words)));
   }
+  static SIMDLOSS_INLINE __m256i narrow_float16(__m512 x) {
+    return _mm512_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+  }
+  // As in Backend<float, isa::Scalar>. The instruction for it would take subnormals for zeros.
+  static SIMDLOSS_INLINE __m256i narrow_bfloat16(__m512 x) {
+    const __m512i word = to_bits(x);
+    const __m512i odd = bits_and(shift_right<16>(word), bits_set(1));
+    const __m512i rounded = bits_add(bits_add(word, bits_set(0x7FFF)), odd);
+    const __m512i quiet = bits_or(word, bits_set(0x400000));
+    return _mm512_cvtepi32_epi16(
+        shift_right<16>(_mm512_mask_blend_epi32(is_nan(x), rounded, quiet)));
+  }
 };
 
 template <>
@@ -151,6 +231,7 @@ struct Backend<double, isa::Avx512> : Avx512Words<__mmask8, isa::Avx512> {
     return _mm512_maskz_loadu_pd(first(n), p);
   }
   static SIMDLOSS_INLINE void store(double* p, __m512d x) { _mm512_storeu_pd(p, x); }
+  static SIMDLOSS_INLINE void stream(double* p, __m512d x) { _mm512_stream_pd(p, x); }
   static SIMDLOSS_INLINE void store_first(double* p, std::int64_t n, __m512d x) {
     _mm512_mask_storeu_pd(p, first(n), x);
   }
@@ -159,6 +240,52 @@ struct Backend<double, isa::Avx512> : Avx512Words<__mmask8, isa::Avx512> {
   }
   static SIMDLOSS_INLINE __m512d load_float_first(const float* p, std::int64_t n) {
     return _mm512_cvtps_pd(_mm256_maskz_loadu_ps(first(n), p));
+  }
+  static SIMDLOSS_INLINE void store_float(float* p, __m512d x) {
+    _mm256_storeu_ps(p, _mm512_cvtpd_ps(x));
+  }
+  static SIMDLOSS_INLINE void store_float_first(float* p, std::int64_t n, __m512d x) {
+    _mm256_mask_storeu_ps(p, first(n), _mm512_cvtpd_ps(x));
+  }
+
+  static SIMDLOSS_INLINE __m512d zip_low(__m512d x, __m512d y) { return _mm512_unpacklo_pd(x, y); }
+  static SIMDLOSS_INLINE __m512d zip_high(__m512d x, __m512d y) { return _mm512_unpackhi_pd(x, y); }
+  static SIMDLOSS_INLINE __m256 zip_low(__m256 x, __m256 y) { return _mm256_unpacklo_ps(x, y); }
+  static SIMDLOSS_INLINE __m256 zip_high(__m256 x, __m256 y) { return _mm256_unpackhi_ps(x, y); }
+  template <class Rows>
+  static SIMDLOSS_INLINE void load_columns(const Rows& rows, double* to) {
+    const __m512d x = _mm512_castps_pd(load_quarters<2>(rows, 0));
+    const __m512d y = _mm512_castps_pd(load_quarters<2>(rows, 1));
+    store(to, zip_low(x, y));
+    store(to + kWidth, zip_high(x, y));
+  }
+  template <class Rows>
+  static SIMDLOSS_INLINE void store_columns(const double* from, const Rows& rows) {
+    const __m512d x = load(from);
+    const __m512d y = load(from + kWidth);
+    store_quarters<2>(rows, 0, _mm512_castpd_ps(zip_low(x, y)));
+    store_quarters<2>(rows, 1, _mm512_castpd_ps(zip_high(x, y)));
+  }
+  template <class Rows>
+  static SIMDLOSS_INLINE void load_float_columns(const Rows& rows, double* to) {
+    __m256 x[4] = {load_halves(rows[0], rows[4]), load_halves(rows[1], rows[5]),
+                   load_halves(rows[2], rows[6]), load_halves(rows[3], rows[7])};
+    transpose_quads<Backend>(x);
+    store(to, _mm512_cvtps_pd(x[0]));
+    store(to + kWidth, _mm512_cvtps_pd(x[1]));
+    store(to + 2 * kWidth, _mm512_cvtps_pd(x[2]));
+    store(to + 3 * kWidth, _mm512_cvtps_pd(x[3]));
+  }
+  template <class Rows>
+  static SIMDLOSS_INLINE void store_float_columns(const double* from, const Rows& rows) {
+    __m256 x[4] = {_mm512_cvtpd_ps(load(from)), _mm512_cvtpd_ps(load(from + kWidth)),
+                   _mm512_cvtpd_ps(load(from + 2 * kWidth)),
+                   _mm512_cvtpd_ps(load(from + 3 * kWidth))};
+    transpose_quads<Backend>(x);
+    store_halves(rows[0], rows[4], x[0]);
+    store_halves(rows[1], rows[5], x[1]);
+    store_halves(rows[2], rows[6], x[2]);
+    store_halves(rows[3], rows[7], x[3]);
   }
 
   static SIMDLOSS_INLINE __m512d add(__m512d x, __m512d y) { return _mm512_add_pd(x, y); }

@@ -35,6 +35,31 @@ struct PartInMemory {
   }
 };
 
+// The rows of load_columns() and store_columns(). The missing ones are 16 bytes of their own.
+template <class Byte, class Isa>
+struct RowsOfColumns {
+  Byte* first;
+  std::int64_t stride;
+  std::int64_t n;
+  alignas(16) mutable char missing[16] = {};
+
+  SIMDLOSS_INLINE Byte* operator[](int i) const { return i < n ? first + i * stride : missing; }
+};
+
+// Transposes 4 x 4 elements in every 16 bytes. Op::zip_low(x, y) alternates the lower 2 elements of
+// x and y, zip_high the upper 2.
+template <class Op, class Reg>
+SIMDLOSS_INLINE void transpose_quads(Reg (&x)[4]) {
+  const Reg even_low = Op::zip_low(x[0], x[2]);
+  const Reg even_high = Op::zip_high(x[0], x[2]);
+  const Reg odd_low = Op::zip_low(x[1], x[3]);
+  const Reg odd_high = Op::zip_high(x[1], x[3]);
+  x[0] = Op::zip_low(even_low, odd_low);
+  x[1] = Op::zip_high(even_low, odd_low);
+  x[2] = Op::zip_low(even_high, odd_high);
+  x[3] = Op::zip_high(even_high, odd_high);
+}
+
 template <class T, class Isa>
 struct VecMask {
   using Op = Backend<T, Isa>;
@@ -108,6 +133,7 @@ struct Vec {
   using Mask = VecMask<T, Isa>;
   using Bits = VecBits<T, Isa>;
   static constexpr int kWidth = Op::kWidth;
+  static constexpr bool kStreams = Op::kStreams;
 
   typename Op::Reg reg;
 
@@ -142,6 +168,41 @@ struct Vec {
   static SIMDLOSS_INLINE Vec load_float_first(const float* p, std::int64_t n) {
     return of(Op::load_float_first(p, n));
   }
+
+  SIMDLOSS_INLINE void store_float16(std::uint16_t* p) const { Op::store_float16(p, reg); }
+  SIMDLOSS_INLINE void store_float16_first(std::uint16_t* p, std::int64_t n) const {
+    Op::store_float16_first(p, n, reg);
+  }
+  SIMDLOSS_INLINE void store_bfloat16(std::uint16_t* p) const { Op::store_bfloat16(p, reg); }
+  SIMDLOSS_INLINE void store_bfloat16_first(std::uint16_t* p, std::int64_t n) const {
+    Op::store_bfloat16_first(p, n, reg);
+  }
+  SIMDLOSS_INLINE void store_float(float* p) const { Op::store_float(p, reg); }
+  SIMDLOSS_INLINE void store_float_first(float* p, std::int64_t n) const {
+    Op::store_float_first(p, n, reg);
+  }
+
+  using RowsToRead = RowsOfColumns<const char, Isa>;
+  using RowsToWrite = RowsOfColumns<char, Isa>;
+  static SIMDLOSS_INLINE void load_columns(const char* p, std::int64_t stride, std::int64_t n,
+                                           T* to) {
+    Op::load_columns(RowsToRead{p, stride, n}, to);
+  }
+  static SIMDLOSS_INLINE void store_columns(const T* from, char* p, std::int64_t stride,
+                                            std::int64_t n) {
+    Op::store_columns(from, RowsToWrite{p, stride, n});
+  }
+  static SIMDLOSS_INLINE void load_float_columns(const char* p, std::int64_t stride, std::int64_t n,
+                                                 T* to) {
+    Op::load_float_columns(RowsToRead{p, stride, n}, to);
+  }
+  static SIMDLOSS_INLINE void store_float_columns(const T* from, char* p, std::int64_t stride,
+                                                  std::int64_t n) {
+    Op::store_float_columns(from, RowsToWrite{p, stride, n});
+  }
+
+  SIMDLOSS_INLINE void stream(T* p) const { Op::stream(p, reg); }
+  static SIMDLOSS_INLINE void end_streams() { Op::end_streams(); }
 
   friend SIMDLOSS_INLINE Vec operator+(Vec x, Vec y) { return of(Op::add(x.reg, y.reg)); }
   friend SIMDLOSS_INLINE Vec operator-(Vec x, Vec y) { return of(Op::sub(x.reg, y.reg)); }

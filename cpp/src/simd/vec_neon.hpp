@@ -18,6 +18,7 @@ struct Backend<float, isa::Neon> {
   using MaskReg = uint32x4_t;
   using BitsReg = uint32x4_t;
   static constexpr int kWidth = 4;
+  static constexpr bool kStreams = false;
 
   static SIMDLOSS_INLINE float32x4_t set(float x) { return vdupq_n_f32(x); }
   static SIMDLOSS_INLINE float32x4_t load(const float* p) { return vld1q_f32(p); }
@@ -41,6 +42,57 @@ struct Backend<float, isa::Neon> {
   }
   static SIMDLOSS_INLINE float32x4_t load_bfloat16_first(const std::uint16_t* p, std::int64_t n) {
     return load_bfloat16(Part<std::uint16_t>::read(p, n).values);
+  }
+  static SIMDLOSS_INLINE void store_float16(std::uint16_t* p, float32x4_t x) {
+    vst1_u16(p, vreinterpret_u16_f16(vcvt_f16_f32(x)));
+  }
+  static SIMDLOSS_INLINE void store_float16_first(std::uint16_t* p, std::int64_t n, float32x4_t x) {
+    Part<std::uint16_t> part;
+    store_float16(part.values, x);
+    part.write(p, n);
+  }
+  // As in Backend<float, isa::Scalar>.
+  static SIMDLOSS_INLINE void store_bfloat16(std::uint16_t* p, float32x4_t x) {
+    const uint32x4_t word = to_bits(x);
+    const uint32x4_t odd = bits_and(shift_right<16>(word), bits_set(1));
+    const uint32x4_t rounded = bits_add(bits_add(word, bits_set(0x7FFF)), odd);
+    const uint32x4_t quiet = bits_or(word, bits_set(0x400000));
+    vst1_u16(p, vshrn_n_u32(vbslq_u32(is_nan(x), quiet, rounded), 16));
+  }
+  static SIMDLOSS_INLINE void store_bfloat16_first(std::uint16_t* p, std::int64_t n,
+                                                   float32x4_t x) {
+    Part<std::uint16_t> part;
+    store_bfloat16(part.values, x);
+    part.write(p, n);
+  }
+
+  static SIMDLOSS_INLINE float32x4_t zip_low(float32x4_t x, float32x4_t y) {
+    return vzip1q_f32(x, y);
+  }
+  static SIMDLOSS_INLINE float32x4_t zip_high(float32x4_t x, float32x4_t y) {
+    return vzip2q_f32(x, y);
+  }
+  template <class Rows>
+  static SIMDLOSS_INLINE void load_columns(const Rows& rows, float* to) {
+    float32x4_t x[4] = {load(reinterpret_cast<const float*>(rows[0])),
+                        load(reinterpret_cast<const float*>(rows[1])),
+                        load(reinterpret_cast<const float*>(rows[2])),
+                        load(reinterpret_cast<const float*>(rows[3]))};
+    transpose_quads<Backend>(x);
+    store(to, x[0]);
+    store(to + kWidth, x[1]);
+    store(to + 2 * kWidth, x[2]);
+    store(to + 3 * kWidth, x[3]);
+  }
+  template <class Rows>
+  static SIMDLOSS_INLINE void store_columns(const float* from, const Rows& rows) {
+    float32x4_t x[4] = {load(from), load(from + kWidth), load(from + 2 * kWidth),
+                        load(from + 3 * kWidth)};
+    transpose_quads<Backend>(x);
+    store(reinterpret_cast<float*>(rows[0]), x[0]);
+    store(reinterpret_cast<float*>(rows[1]), x[1]);
+    store(reinterpret_cast<float*>(rows[2]), x[2]);
+    store(reinterpret_cast<float*>(rows[3]), x[3]);
   }
 
   static SIMDLOSS_INLINE float32x4_t add(float32x4_t x, float32x4_t y) { return vaddq_f32(x, y); }
@@ -142,6 +194,7 @@ struct Backend<double, isa::Neon> {
   using MaskReg = uint64x2_t;
   using BitsReg = uint64x2_t;
   static constexpr int kWidth = 2;
+  static constexpr bool kStreams = false;
 
   static SIMDLOSS_INLINE float64x2_t set(double x) { return vdupq_n_f64(x); }
   static SIMDLOSS_INLINE float64x2_t load(const double* p) { return vld1q_f64(p); }
@@ -159,6 +212,52 @@ struct Backend<double, isa::Neon> {
   }
   static SIMDLOSS_INLINE float64x2_t load_float_first(const float* p, std::int64_t n) {
     return load_float(Part<float>::read(p, n).values);
+  }
+  static SIMDLOSS_INLINE void store_float(float* p, float64x2_t x) { vst1_f32(p, vcvt_f32_f64(x)); }
+  static SIMDLOSS_INLINE void store_float_first(float* p, std::int64_t n, float64x2_t x) {
+    Part<float> part;
+    store_float(part.values, x);
+    part.write(p, n);
+  }
+
+  static SIMDLOSS_INLINE float64x2_t zip_low(float64x2_t x, float64x2_t y) {
+    return vzip1q_f64(x, y);
+  }
+  static SIMDLOSS_INLINE float64x2_t zip_high(float64x2_t x, float64x2_t y) {
+    return vzip2q_f64(x, y);
+  }
+  template <class Rows>
+  static SIMDLOSS_INLINE void load_columns(const Rows& rows, double* to) {
+    const float64x2_t x = load(reinterpret_cast<const double*>(rows[0]));
+    const float64x2_t y = load(reinterpret_cast<const double*>(rows[1]));
+    store(to, zip_low(x, y));
+    store(to + kWidth, zip_high(x, y));
+  }
+  template <class Rows>
+  static SIMDLOSS_INLINE void store_columns(const double* from, const Rows& rows) {
+    const float64x2_t x = load(from);
+    const float64x2_t y = load(from + kWidth);
+    store(reinterpret_cast<double*>(rows[0]), zip_low(x, y));
+    store(reinterpret_cast<double*>(rows[1]), zip_high(x, y));
+  }
+  template <class Rows>
+  static SIMDLOSS_INLINE void load_float_columns(const Rows& rows, double* to) {
+    const float32x4_t row_0 = vld1q_f32(reinterpret_cast<const float*>(rows[0]));
+    const float32x4_t row_1 = vld1q_f32(reinterpret_cast<const float*>(rows[1]));
+    const float32x4_t low = vzip1q_f32(row_0, row_1);
+    const float32x4_t high = vzip2q_f32(row_0, row_1);
+    store(to, vcvt_f64_f32(vget_low_f32(low)));
+    store(to + kWidth, vcvt_high_f64_f32(low));
+    store(to + 2 * kWidth, vcvt_f64_f32(vget_low_f32(high)));
+    store(to + 3 * kWidth, vcvt_high_f64_f32(high));
+  }
+  template <class Rows>
+  static SIMDLOSS_INLINE void store_float_columns(const double* from, const Rows& rows) {
+    const float32x4_t low = vcvt_high_f32_f64(vcvt_f32_f64(load(from)), load(from + kWidth));
+    const float32x4_t high =
+        vcvt_high_f32_f64(vcvt_f32_f64(load(from + 2 * kWidth)), load(from + 3 * kWidth));
+    vst1q_f32(reinterpret_cast<float*>(rows[0]), vuzp1q_f32(low, high));
+    vst1q_f32(reinterpret_cast<float*>(rows[1]), vuzp2q_f32(low, high));
   }
 
   static SIMDLOSS_INLINE float64x2_t add(float64x2_t x, float64x2_t y) { return vaddq_f64(x, y); }

@@ -71,6 +71,7 @@ struct Backend<T, Isa> {
   using MaskReg = bool;
   using BitsReg = Word;
   static constexpr int kWidth = 1;
+  static constexpr bool kStreams = false;
   static constexpr Word kSign = Word{1} << (8 * sizeof(Word) - 1);
 
   static SIMDLOSS_INLINE T set(T x) { return x; }
@@ -104,6 +105,60 @@ struct Backend<T, Isa> {
   static SIMDLOSS_INLINE double load_float(const float* p) { return load_as<float>(p); }
   static SIMDLOSS_INLINE double load_float_first(const float* p, std::int64_t n) {
     return n > 0 ? load_float(p) : 0.0;
+  }
+
+  static SIMDLOSS_INLINE void store_float16(std::uint16_t* p, float x) {
+    const std::uint32_t word = __builtin_bit_cast(std::uint32_t, x);
+    const std::uint32_t magnitude = word & 0x7FFFFFFF;
+    // Adds half a unit in the last place that stays, less what keeps a tie even; a carry goes into
+    // the exponent, up to infinity.
+    const std::uint32_t normal =
+        (magnitude - ((127 - 15) << 23) + 0xFFF + (magnitude >> 13 & 1)) >> 13;
+    // The last place of numbers near 0.5 is the smallest subnormal, 2^-24.
+    const std::uint32_t subnormal =
+        __builtin_bit_cast(std::uint32_t, __builtin_bit_cast(float, magnitude) + 0.5F) - 0x3F000000;
+    const std::uint32_t nan = 0x7E00 | (magnitude >> 13 & 0x3FF);
+    const std::uint32_t large = magnitude > 0x7F800000 ? nan : 0x7C00;
+    const std::uint32_t finite = magnitude < 0x38800000 ? subnormal : normal;
+    store_as(p, static_cast<std::uint16_t>((magnitude < 0x47800000 ? finite : large) |
+                                           (word >> 16 & 0x8000)));
+  }
+  static SIMDLOSS_INLINE void store_float16_first(std::uint16_t* p, std::int64_t n, float x) {
+    if (n > 0) store_float16(p, x);
+  }
+  static SIMDLOSS_INLINE void store_bfloat16(std::uint16_t* p, float x) {
+    const std::uint32_t word = __builtin_bit_cast(std::uint32_t, x);
+    const std::uint32_t rounded = word + 0x7FFF + (word >> 16 & 1);
+    store_as(p, static_cast<std::uint16_t>((is_nan(x) ? word | 0x400000 : rounded) >> 16));
+  }
+  static SIMDLOSS_INLINE void store_bfloat16_first(std::uint16_t* p, std::int64_t n, float x) {
+    if (n > 0) store_bfloat16(p, x);
+  }
+  static SIMDLOSS_INLINE void store_float(float* p, double x) {
+    store_as(p, static_cast<float>(x));
+  }
+  static SIMDLOSS_INLINE void store_float_first(float* p, std::int64_t n, double x) {
+    if (n > 0) store_float(p, x);
+  }
+  template <class Rows>
+  static SIMDLOSS_INLINE void load_columns(const Rows& rows, T* to) {
+    __builtin_memcpy(to, rows[0], 16);
+  }
+  template <class Rows>
+  static SIMDLOSS_INLINE void store_columns(const T* from, const Rows& rows) {
+    __builtin_memcpy(rows[0], from, 16);
+  }
+  template <class Rows>
+  static SIMDLOSS_INLINE void load_float_columns(const Rows& rows, double* to) {
+    float row[4];
+    __builtin_memcpy(row, rows[0], sizeof row);
+    for (int j = 0; j < 4; ++j) to[j] = row[j];
+  }
+  template <class Rows>
+  static SIMDLOSS_INLINE void store_float_columns(const double* from, const Rows& rows) {
+    float row[4];
+    for (int j = 0; j < 4; ++j) row[j] = static_cast<float>(from[j]);
+    __builtin_memcpy(rows[0], row, sizeof row);
   }
 
   static SIMDLOSS_INLINE T add(T x, T y) { return x + y; }
@@ -189,6 +244,10 @@ struct Backend<T, Isa> {
     Stored x;
     __builtin_memcpy(&x, p, sizeof x);
     return x;
+  }
+  template <class Stored>
+  static SIMDLOSS_INLINE void store_as(Stored* p, Stored x) {
+    __builtin_memcpy(p, &x, sizeof x);
   }
 };
 

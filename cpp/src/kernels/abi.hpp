@@ -112,6 +112,8 @@ struct TypeKernels {
                       SampleSum& sum) noexcept;
   // Converts n contiguous elements of storage type DType(i) to T.
   void (*const* load)(const void* source, std::int64_t n, void* target) noexcept;
+  // The reverse, rounded once; by DType too, null for bool and integers.
+  void (*const* store)(const void* source, std::int64_t n, void* target) noexcept;
 };
 
 // Numbers (hi + lo) 2^exponent, as three arrays: see [Scaled numbers].
@@ -195,9 +197,12 @@ struct KernelTable {
   TypeKernels f32;
   TypeKernels f64;
   SpecialKernels special;
+  // Copies n bytes that nobody reads soon: past the caches, where there are such stores. Ends with
+  // the fence that they need, so it is for some KB at least.
+  void (*stream)(const void* source, std::int64_t n_bytes, void* target) noexcept;
 };
 
-// The getters; each is defined in the object of that name and null-free. Which ones are linked in
+// The getters; each is defined in the object of that name. Which ones are linked in
 // depends on the target architecture.
 const KernelTable& scalar_kernels() noexcept;
 const KernelTable& baseline_kernels() noexcept;

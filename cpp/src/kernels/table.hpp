@@ -8,6 +8,7 @@
 #include "kernels/rowwise.hpp"
 #include "kernels/sample_sum.hpp"
 #include "kernels/special.hpp"
+#include "kernels/stream.hpp"
 #include "losses/all.hpp"
 
 namespace simdloss {
@@ -37,11 +38,13 @@ inline constexpr TypeKernels kTypeKernels = {
     &all_finite<T, Isa>,
     &add_samples<T, Isa>,
     Loaders<T, Isa>::table,
+    Storers<T, Isa>::table,
 };
 
 template <class Tag>
 inline constexpr KernelTable make_kernel_table(Isa isa) {
-  return {isa, kTypeKernels<float, Tag>, kTypeKernels<double, Tag>, kSpecialKernels<Tag>};
+  return {isa, kTypeKernels<float, Tag>, kTypeKernels<double, Tag>, kSpecialKernels<Tag>,
+          &stream<Tag>};
 }
 
 }  // namespace simdloss

@@ -60,8 +60,9 @@ template <class T>
 std::string wrong_number(const TypeKernels& kernels, const std::vector<double>& numbers,
                          DType dtype) {
   const std::size_t size = item_size(dtype);
-  std::vector<T> from;
-  for (const double x : numbers) from.push_back(static_cast<T>(x));
+  std::vector<T> from(numbers.size());
+  std::transform(numbers.begin(), numbers.end(), from.begin(),
+                 [](double x) { return static_cast<T>(x); });
   std::vector<char> got(from.size() * size);
   kernels.store[static_cast<int>(dtype)](from.data(), static_cast<std::int64_t>(from.size()),
                                          got.data());

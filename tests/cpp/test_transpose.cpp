@@ -69,6 +69,10 @@ std::string text(const Layout& l) {
 template <class T, class C>
 void check_load(Tally& tally, int width, const TransposedFunctions<C>& f) {
   GuardedPage page;
+  const auto place = [width](int col, int row) {
+    return static_cast<std::size_t>(col) * static_cast<std::size_t>(width) +
+           static_cast<std::size_t>(row);
+  };
   std::mt19937_64 random(11);
   for (const Layout& layout : layouts(width, sizeof(T))) {
     const Rows<T> rows(page, layout);
@@ -77,8 +81,7 @@ void check_load(Tally& tally, int width, const TransposedFunctions<C>& f) {
       for (int j = 0; j < layout.n_cols; ++j) {
         const T x = random_value<T>(random);
         if (r < layout.n_rows) std::memcpy(rows.at(r, j), &x, sizeof x);
-        expected[static_cast<std::size_t>(j * width + r)] =
-            r < layout.n_rows ? static_cast<C>(x) : C(0);
+        expected[place(j, r)] = r < layout.n_rows ? static_cast<C>(x) : C(0);
       }
     }
     f.load(rows.first, rows.stride, layout.n_rows, layout.n_cols, tile.data());
@@ -91,6 +94,10 @@ void check_load(Tally& tally, int width, const TransposedFunctions<C>& f) {
 template <class T, class C>
 void check_store(Tally& tally, int width, const TransposedFunctions<C>& f) {
   GuardedPage page;
+  const auto place = [width](int col, int row) {
+    return static_cast<std::size_t>(col) * static_cast<std::size_t>(width) +
+           static_cast<std::size_t>(row);
+  };
   std::mt19937_64 random(12);
   for (const Layout& layout : layouts(width, sizeof(T))) {
     const Rows<T> rows(page, layout);
@@ -100,7 +107,7 @@ void check_store(Tally& tally, int width, const TransposedFunctions<C>& f) {
     for (C& x : tile) x = static_cast<C>(random_value<float>(random)) * C(1.1);
     for (int r = 0; r < layout.n_rows; ++r) {
       for (int j = 0; j < layout.n_cols; ++j) {
-        const T x = static_cast<T>(tile[static_cast<std::size_t>(j * width + r)]);
+        const T x = static_cast<T>(tile[place(j, r)]);
         std::memcpy(expected.data() + (rows.at(r, j) - page.begin()), &x, sizeof x);
       }
     }

@@ -14,13 +14,11 @@
 #include "labels.hpp"
 #include "parallel.hpp"
 #include "plan.hpp"
+#include "rows.hpp"
 #include "simdloss/runtime.hpp"
 #include "special_losses.hpp"
 
 namespace simdloss {
-
-// Rows that are computed, weighted and summed at a time.
-inline constexpr std::int64_t kRowTile = 256;
 
 // A row above kSegmentMin elements is cut into segments, at most kMaxSegments, whose length
 // depends on the row's length alone. Their sums are merged in order.
@@ -69,9 +67,10 @@ struct Call {
   mutable Poller poller;  // for the calling thread alone
   mutable BadLabels bad_labels;
 
-  Call(const BoundLoss* bound, const Operands& arrays, const Request& req)
+  Call(const BoundLoss* bound, const Operands& arrays, const Request& req,
+       const DerivativeViews& derivatives = {})
       : request(req), table(active_table()), loss(bound), operands(arrays), poller(req) {
-    make_plan(bound, operands, req, plan);
+    make_plan(bound, operands, req, plan, derivatives);
     if (bound != nullptr && bound->info().axis_kind == AxisKind::kNone) {
       special.emplace(*bound, operands, table);
       plan.cols = special->sample_cost();

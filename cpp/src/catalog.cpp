@@ -30,6 +30,7 @@ constexpr LossInfo make_info(int index) {
           Loss::axis_kind,
           Loss::has_classes,
           needs_elements<Loss>(),
+          Loss::has_hessian,
           Loss::converts_binary_labels,
           Loss::params,
           Loss::n_params,

@@ -2,16 +2,16 @@
 #include "circle.hpp"
 
 #include <algorithm>
-#include <vector>
+#include <cmath>
+#include <limits>
 
+#include "circle_scratch.hpp"
 #include "tiles.hpp"
 
 namespace simdloss {
 namespace {
 
-constexpr std::int64_t kPanel = kLanes<double>;
-// Doubles that the queries of a block may take, unless kPairRows of them are more.
-constexpr std::int64_t kQueryDoubles = std::int64_t{1} << 15;
+constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
 BadIds find_bad_ids(const char* data, DType dtype, std::int64_t n, std::int64_t stride) {
   BadIds bad;
@@ -23,27 +23,6 @@ BadIds find_bad_ids(const char* data, DType dtype, std::int64_t n, std::int64_t 
 }
 
 }  // namespace
-
-struct CircleLosses::Scratch {
-  Scratch(std::int64_t n_queries, std::int64_t dims)
-      : queries(static_cast<std::size_t>(n_queries * dims)),
-        panel(static_cast<std::size_t>(kPanel * dims)),
-        row(static_cast<std::size_t>(dims)),
-        sums(static_cast<std::size_t>(n_queries)),
-        ids_high(static_cast<std::size_t>(n_queries)),
-        ids_low(static_cast<std::size_t>(n_queries)),
-        self(static_cast<std::size_t>(n_queries)),
-        losses(static_cast<std::size_t>(n_queries)) {}
-
-  std::vector<double> queries;
-  std::vector<double> panel;
-  std::vector<double> row;
-  std::vector<PairSums> sums;
-  std::vector<double> ids_high;
-  std::vector<double> ids_low;
-  std::vector<double> self;
-  std::vector<double> losses;
-};
 
 CircleLosses::Side CircleLosses::to_side(const ArrayView& view, int rank, const char* name) {
   const char* const expected = rank == 1 ? "(n,), (n, 1) or (1, n)" : "(n, dimensions)";
@@ -98,13 +77,17 @@ void CircleLosses::load_row(const Side& embeddings, std::int64_t row, double* to
                embeddings.layout.stride[1], embeddings.layout.size[1], to);
 }
 
-void CircleLosses::compute(std::int64_t begin, std::int64_t n, const double* weights,
-                           double* losses) const {
-  const std::int64_t dims = embeddings_.layout.size[1];
-  const std::int64_t fitting = kQueryDoubles / std::max<std::int64_t>(dims, 1);
+std::int64_t CircleLosses::block_rows(std::int64_t n) const {
+  const std::int64_t fitting =
+      kQueryDoubles / std::max<std::int64_t>(embeddings_.layout.size[1], 1);
   const std::int64_t most = std::clamp(fitting / kPairRows * kPairRows, kPairRows, kCircleQueries);
-  const std::int64_t capacity = std::min(most, (n + kPairRows - 1) / kPairRows * kPairRows);
-  Scratch scratch(capacity, dims);
+  return std::min(most, (n + kPairRows - 1) / kPairRows * kPairRows);
+}
+
+void CircleLosses::compute(std::int64_t begin, std::int64_t n, const double* weights,
+                           double* losses, CircleStatistics* statistics) const {
+  const std::int64_t capacity = block_rows(n);
+  Scratch scratch(capacity, embeddings_.layout.size[1]);
   std::int64_t rows[kCircleQueries];
   for (std::int64_t next = 0; next < n;) {
     std::int64_t count = 0;
@@ -114,62 +97,102 @@ void CircleLosses::compute(std::int64_t begin, std::int64_t n, const double* wei
     }
     compute_block(rows, count, scratch);
     for (std::int64_t i = 0; i < count; ++i) {
-      losses[rows[i] - begin] = scratch.losses[static_cast<std::size_t>(i)];
+      const double loss = scratch.losses[static_cast<std::size_t>(i)];
+      losses[rows[i] - begin] = loss;
+      if (statistics != nullptr) {
+        statistics->set(rows[i], loss, scratch.sums[static_cast<std::size_t>(i)]);
+      }
     }
   }
 }
 
-// Losses of n <= capacity queries, into scratch.losses.
-void CircleLosses::compute_block(const std::int64_t* rows, std::int64_t n, Scratch& scratch) const {
-  const std::int64_t dims = embeddings_.layout.size[1];
-  const std::int64_t n_references = ref_labels_.layout.size[0];
-  const auto put_id = [](const Side& labels, std::int64_t i, double& high, double& low) {
-    const ClassId id = read_class_id(labels.data + i * labels.layout.stride[0], labels.dtype);
-    high = static_cast<double>(id.high);
-    low = id.low;
-  };
+void CircleLosses::put_id(const Side& labels, std::int64_t i, double& high, double& low) {
+  const ClassId id = read_class_id(labels.data + i * labels.layout.stride[0], labels.dtype);
+  high = static_cast<double>(id.high);
+  low = id.low;
+}
+
+// Queries of a block and their ids.
+void CircleLosses::load_queries(const std::int64_t* rows, std::int64_t n, Scratch& scratch) const {
   for (std::int64_t i = 0; i < n; ++i) {
     const auto k = static_cast<std::size_t>(i);
-    load_row(embeddings_, rows[i], scratch.queries.data() + i * dims);
+    load_row(embeddings_, rows[i], scratch.queries.data() + i * scratch.dims);
     put_id(labels_, rows[i], scratch.ids_high[k], scratch.ids_low[k]);
-    PairSums& sums = scratch.sums[k];
+  }
+}
+
+// All pairs of n loaded queries with the references from `first` on, which it loads.
+PairBlock CircleLosses::load_panel(const std::int64_t* rows, std::int64_t n, std::int64_t first,
+                                   Scratch& scratch) const {
+  const std::int64_t n_references = std::min(kPanel, ref_labels_.layout.size[0] - first);
+  for (std::int64_t lane = 0; lane < n_references; ++lane) {
+    put_id(ref_labels_, first + lane, scratch.panel_high[lane], scratch.panel_low[lane]);
+    double* const row = scratch.references.data() + lane * scratch.pitch;
+    load_row(ref_embeddings_, first + lane, row);
+    double* const to = scratch.panel.data() + lane;
+    for (std::int64_t k = 0; k < scratch.dims; ++k) to[k * kPanel] = row[k];
+  }
+  for (std::int64_t i = 0; i < n; ++i) {
+    const std::int64_t place = rows[i] - first;
+    const bool inside = options_.remove_diagonal && place >= 0 && place < kPanel;
+    scratch.self[static_cast<std::size_t>(i)] = inside ? static_cast<double>(place) : -1.0;
+  }
+  return {scratch.queries.data(),
+          scratch.panel.data(),
+          scratch.dims,
+          n,
+          n_references,
+          {scratch.ids_high.data(), scratch.ids_low.data()},
+          {scratch.panel_high, scratch.panel_low},
+          scratch.self.data(),
+          options_.gamma,
+          options_.margin};
+}
+
+// Losses of n <= capacity queries, into scratch.losses.
+void CircleLosses::compute_block(const std::int64_t* rows, std::int64_t n, Scratch& scratch) const {
+  load_queries(rows, n, scratch);
+  for (std::int64_t i = 0; i < n; ++i) {
+    PairSums& sums = scratch.sums[static_cast<std::size_t>(i)];
     sums = {};
     for (ScaledLanes* lanes : {&sums.positive, &sums.negative}) {
       std::fill_n(lanes->exponent, kPanel, -std::numeric_limits<double>::max());
     }
   }
-
-  double high[kPanel] = {};
-  double low[kPanel] = {};
-  const PairBlock block{scratch.queries.data(),
-                        scratch.panel.data(),
-                        dims,
-                        n,
-                        0,
-                        {scratch.ids_high.data(), scratch.ids_low.data()},
-                        {high, low},
-                        scratch.self.data(),
-                        options_.gamma,
-                        options_.margin};
-  for (std::int64_t first = 0; first < n_references; first += kPanel) {
-    PairBlock part = block;
-    part.n_references = std::min(kPanel, n_references - first);
-    for (std::int64_t lane = 0; lane < part.n_references; ++lane) {
-      put_id(ref_labels_, first + lane, high[lane], low[lane]);
-      load_row(ref_embeddings_, first + lane, scratch.row.data());
-      double* const to = scratch.panel.data() + lane;
-      for (std::int64_t k = 0; k < dims; ++k) {
-        to[k * kPanel] = scratch.row[static_cast<std::size_t>(k)];
-      }
-    }
-    for (std::int64_t i = 0; i < n; ++i) {
-      const std::int64_t place = rows[i] - first;
-      const bool inside = options_.remove_diagonal && place >= 0 && place < kPanel;
-      scratch.self[static_cast<std::size_t>(i)] = inside ? static_cast<double>(place) : -1.0;
-    }
-    table_.special.add_pairs(part, scratch.sums.data());
+  for (std::int64_t first = 0; first < ref_labels_.layout.size[0]; first += kPanel) {
+    table_.special.add_pairs(load_panel(rows, n, first, scratch), scratch.sums.data());
   }
   table_.special.finish_pairs(scratch.sums.data(), n, scratch.losses.data());
+}
+
+CircleStatistics::CircleStatistics(std::int64_t queries) {
+  const std::int64_t padded = (queries + kPanel - 1) / kPanel * kPanel;
+  for (auto* values : {&positive, &positive_exponent, &negative, &negative_exponent}) {
+    values->resize(static_cast<std::size_t>(padded));
+  }
+}
+
+// With the sums P and N, the loss is ln(1 + P N), and the factors N / (1 + P N) and P / (1 + P N);
+// where P N is large it is left out of both sides, so that nothing overflows.
+void CircleStatistics::set(std::int64_t query, double loss, const PairSums& sums) {
+  const auto i = static_cast<std::size_t>(query);
+  positive[i] = positive_exponent[i] = negative[i] = negative_exponent[i] = 0;
+  const double p = sums.positive.hi[0] + sums.positive.lo[0];
+  const double n = sums.negative.hi[0] + sums.negative.lo[0];
+  const double p_exponent = sums.positive.exponent[0];
+  const double n_exponent = sums.negative.exponent[0];
+  if (std::isnan(loss)) {
+    positive[i] = negative[i] = kNan;
+  } else if (p != 0 && n != 0) {
+    const double exponent = std::clamp(p_exponent + n_exponent, -3000.0, 3000.0);
+    const double product = std::ldexp(p * n, static_cast<int>(exponent));
+    const bool large = product > 1;
+    const double share = large ? 1 / (1 + 1 / product) : 1 / (1 + product);
+    positive[i] = large ? share / p : share * n;
+    negative[i] = large ? share / n : share * p;
+    positive_exponent[i] = large ? -p_exponent : n_exponent;
+    negative_exponent[i] = large ? -n_exponent : p_exponent;
+  }
 }
 
 }  // namespace simdloss

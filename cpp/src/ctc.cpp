@@ -5,26 +5,17 @@
 #include <cmath>
 #include <limits>
 #include <utility>
-#include <vector>
 
+#include "ctc_scratch.hpp"
 #include "tiles.hpp"
-#include "two_sum.hpp"
 
 namespace simdloss {
 namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
-constexpr double kLeastExponent = -std::numeric_limits<double>::max();
 
-// Logits that are read at a time: many time steps of few classes or a part of one.
-constexpr std::int64_t kLogitTile = 512;
 constexpr std::int64_t kMaxFrames = 64;
-// hi grows less than sixfold in a time step: see SpecialKernels::normalize.
-constexpr std::int64_t kNormalizeEvery = 64;
-// Elements before and after an array that kernels may touch.
-constexpr std::int64_t kBefore = 8;
-constexpr std::int64_t kAfter = 8;
 
 ScaledArray operator+(const ScaledArray& x, std::int64_t i) {
   return {x.hi + i, x.lo + i, x.exponent + i};
@@ -32,67 +23,11 @@ ScaledArray operator+(const ScaledArray& x, std::int64_t i) {
 
 }  // namespace
 
-// A sum of doubles that is rounded once.
-struct CtcLosses::Pair {
-  double hi = 0;
-  double lo = 0;
-
-  void add(double x) {
-    const auto [sum, error] = two_sum(hi, x);
-    hi = sum;
-    lo += error;
-  }
-};
-
 // The softmax of a time step: max of its logits, and ln sum of e^(logit - max) as a sum of two.
 struct CtcLosses::Frame {
   double max;
   double log_sum;
   double log_rest;
-};
-
-// Buffers of a thread, for up to `capacity` labels.
-struct CtcLosses::Scratch {
-  explicit Scratch(std::int64_t capacity)
-      : pitch(kBefore + capacity + 1 + kAfter),
-        ids(static_cast<std::size_t>(capacity)),
-        doubles(static_cast<std::size_t>(14 * pitch)),
-        tile(kLogitTile) {
-    for (int i = 0; i < 2; ++i) {
-      blank[i] = array(6 * i);
-      label[i] = array(6 * i + 3);
-    }
-    may_skip = row(12);
-    logits = row(13);
-  }
-
-  double* row(int i) { return doubles.data() + i * pitch + kBefore; }
-  ScaledArray array(int i) { return {row(i), row(i + 1), row(i + 2)}; }
-
-  // The forward variables before the first time step: the blank at the start, nothing else.
-  void start(std::int64_t n) {
-    n_labels = n;
-    for (int i = 0; i < 12; ++i) {
-      std::fill_n(row(i) - kBefore, kBefore + n + 1 + kAfter, i % 3 == 2 ? kLeastExponent : 0.0);
-    }
-    blank[0].hi[0] = 1;
-    blank[0].exponent[0] = 0;
-    std::fill_n(logits, n + 1 + kAfter, -kInfinity);
-    std::fill_n(may_skip, n + 1 + kAfter, 0.0);
-    for (std::int64_t i = 1; i < n; ++i) may_skip[i] = id(i) != id(i - 1) ? 1.0 : 0.0;
-  }
-
-  std::int64_t id(std::int64_t i) const { return ids[static_cast<std::size_t>(i)]; }
-
-  std::int64_t pitch;
-  std::int64_t n_labels = 0;
-  std::vector<std::int64_t> ids;
-  std::vector<double> doubles;
-  std::vector<double> tile;
-  ScaledArray blank[2];  // this time step's and the next one's, in turns
-  ScaledArray label[2];
-  double* may_skip;
-  double* logits;
 };
 
 CtcLosses::CtcLosses(const ArrayView& labels, const ArrayView& logits, const KernelTable& table)
@@ -194,6 +129,25 @@ bool CtcLosses::read_frames(const char* frames, std::int64_t n, Scratch& scratch
   return defined;
 }
 
+// A time step but for the arrays. `tile` has the logits of all classes, or is null.
+AlignmentStep CtcLosses::make_step(const char* frame, const double* tile, Window window, double max,
+                                   Scratch& scratch) const {
+  const auto logit = [&](std::int64_t id) {
+    if (tile != nullptr) return tile[id];
+    double x;
+    read_logits(frame, id, 1, &x);
+    return x;
+  };
+  const std::int64_t end = std::min(window.end, scratch.n_labels);
+  for (std::int64_t k = window.begin; k < end; ++k) scratch.logits[k] = logit(scratch.id(k));
+  AlignmentStep step{};
+  step.logits = scratch.logits;
+  step.may_skip = scratch.may_skip;
+  step.blank_logit = logit(0);
+  step.max = max;
+  return step;
+}
+
 double CtcLosses::loss_of(std::int64_t sample, Scratch& scratch) const {
   const std::int64_t n_labels = scratch.n_labels;
   const std::int64_t time = logits_.size[1];
@@ -214,29 +168,17 @@ double CtcLosses::loss_of(std::int64_t sample, Scratch& scratch) const {
       const std::int64_t t = first + i;
       loss.add(frames[i].log_sum);
       loss.add(frames[i].log_rest);
-      // Labels that can be reached by now and leave time for those after them.
-      const std::int64_t begin = std::max<std::int64_t>(0, n_labels - time + t);
-      const std::int64_t end = std::min(n_labels, t) + 1;
+      if (!scratch.maxima.empty()) scratch.maxima[static_cast<std::size_t>(t)] = frames[i].max;
+      const auto [begin, end] = scratch.window(t, time);
       const char* const frame = data + t * logits_.stride[1];
       const double* const tile = scratch.tile.data() + i * classes;
-      const auto logit = [&](std::int64_t id) {
-        if (classes <= kLogitTile) return tile[id];
-        double x;
-        read_logits(frame, id, 1, &x);
-        return x;
-      };
-      for (std::int64_t k = begin; k < std::min(end, n_labels); ++k) {
-        scratch.logits[k] = logit(scratch.id(k));
-      }
       const int from = static_cast<int>(t % 2);
-      const AlignmentStep alignment{scratch.blank[from],
-                                    scratch.label[from],
-                                    scratch.blank[1 - from],
-                                    scratch.label[1 - from],
-                                    scratch.logits,
-                                    scratch.may_skip,
-                                    logit(0),
-                                    frames[i].max};
+      AlignmentStep alignment = make_step(frame, classes <= kLogitTile ? tile : nullptr,
+                                          {begin, end}, frames[i].max, scratch);
+      alignment.from_blank = scratch.blank[from];
+      alignment.from_label = scratch.label[from];
+      alignment.to_blank = scratch.blank[1 - from];
+      alignment.to_label = scratch.label[1 - from];
       table_.special.advance(alignment, begin, end);
       if (t % kNormalizeEvery == kNormalizeEvery - 1) {
         table_.special.normalize(alignment.to_blank, begin, end);
@@ -247,21 +189,28 @@ double CtcLosses::loss_of(std::int64_t sample, Scratch& scratch) const {
   return loss_after(loss, scratch, static_cast<int>(time % 2));
 }
 
+// The sum of both final states. The exponent is kLeastExponent if they have no probability, or one
+// below all doubles.
+CtcLosses::Total CtcLosses::total_of(const ScaledArray& blanks, const ScaledArray& labels,
+                                     std::int64_t n) {
+  const ScaledArray states[2] = {blanks + n, labels + (n - 1)};
+  Total total;
+  total.exponent = *states[0].exponent;
+  if (n > 0) total.exponent = std::max(total.exponent, *states[1].exponent);
+  for (int i = 0; i < (n > 0 ? 2 : 1); ++i) {
+    const ScaledArray& x = states[i];
+    const double shift = std::max(*x.exponent - total.exponent, -1000.0);
+    total.sum.add(std::ldexp(*x.hi, static_cast<int>(shift)));
+    total.sum.add(std::ldexp(*x.lo, static_cast<int>(shift)));
+  }
+  return total;
+}
+
 // `loss` minus the logarithm of the sum of both final states.
 double CtcLosses::loss_after(Pair loss, const Scratch& scratch, int last) const {
   const std::int64_t n = scratch.n_labels;
-  const ScaledArray blank = scratch.blank[last] + n;
-  const ScaledArray label = scratch.label[last] + (n - 1);
-  double exponent = *blank.exponent;
-  if (n > 0) exponent = std::max(exponent, *label.exponent);
-  if (exponent == kLeastExponent) return kInfinity;  // no probability or one below all doubles
-  Pair sum;
-  for (int i = 0; i < (n > 0 ? 2 : 1); ++i) {
-    const ScaledArray& x = i == 0 ? blank : label;
-    const double shift = std::max(*x.exponent - exponent, -1000.0);
-    sum.add(std::ldexp(*x.hi, static_cast<int>(shift)));
-    sum.add(std::ldexp(*x.lo, static_cast<int>(shift)));
-  }
+  auto [sum, exponent] = total_of(scratch.blank[last], scratch.label[last], n);
+  if (exponent == kLeastExponent) return kInfinity;
   int binary;
   std::frexp(sum.hi * (2.0 / 3), &binary);  // 0.75 <= hi 2^-binary < 1.5
   double rest = (std::ldexp(sum.hi, -binary) - 1) + std::ldexp(sum.lo, -binary);

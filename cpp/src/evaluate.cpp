@@ -2,12 +2,12 @@
 #include "simdloss/evaluate.hpp"
 
 #include <algorithm>
-#include <atomic>
 #include <mutex>
 #include <optional>
 
 #include "call.hpp"
 #include "fingerprint.hpp"
+#include "pass.hpp"
 #include "rows.hpp"
 #include "tally.hpp"
 #include "tiles.hpp"
@@ -15,87 +15,10 @@
 namespace simdloss {
 namespace {
 
-// Long rows whose segment sums are held at a time.
-constexpr std::int64_t kLongRows = 16;
-
-// The weight of rows [begin, begin + n): sample weight times mask as the reduction wants it.
-// Null if every row counts once.
-const double* load_weights(const Plan& plan, const Dims& dims, std::int64_t begin, std::int64_t n,
-                           double* weights) {
-  if (!plan.weighted && !plan.masked) return nullptr;
-  if (plan.weighted) {
-    load_entries(plan, kWeight, dims, begin, n, weights);
-  } else {
-    std::fill_n(weights, n, 1.0);
-  }
-  if (plan.masked) {
-    double mask[kRowTile];
-    load_entries(plan, kMask, dims, begin, n, mask);
-    for (std::int64_t i = 0; i < n; ++i) {
-      // Under a mean every entry that the mask admits has the same share.
-      const double factor = plan.reduction == Reduction::kMean ? 1.0 : mask[i];
-      weights[i] = mask[i] == 0 ? 0.0 : weights[i] * factor;
-    }
-  }
-  return weights;
-}
-
-// What comes with the rows of a tile, and room for it.
-struct InputTile {
-  RowInputs inputs;
-  double weights[kRowTile];
-  std::int64_t class_ids[kRowTile];
-  bool excluded[kRowTile];  // by the mask that the loss makes; their weight is 0
-
-  void load(const Call& call, std::int64_t begin, std::int64_t n) {
-    inputs = {load_weights(call.plan, call.plan.outer, begin, n, weights), nullptr};
-    if (inputs.weights == nullptr && call.makes_mask()) {
-      std::fill_n(weights, n, 1.0);
-      inputs.weights = weights;
-    }
-    if (!call.has_target(Target::kClassId)) return;
-    read_class_ids(call.plan, begin, n, call.request.ignore_class, inputs.weights, class_ids,
-                   excluded, call.bad_labels);
-    inputs.class_ids = class_ids;
-    for (std::int64_t i = 0; i < n; ++i) {
-      if (excluded[i]) weights[i] = 0;
-    }
-  }
-  // Queries without a loss are not in the mask that the circle loss makes.
-  void exclude_zeros(const Call& call, const void* losses, std::int64_t n) {
-    for (std::int64_t i = 0; i < n; ++i) {
-      excluded[i] = load_loss(losses, call.plan.compute, i) == 0;
-      if (excluded[i]) weights[i] = 0;
-    }
-  }
-};
-
-// The sum of the weights, or of the mask alone, over `dims`.
-ExactSum sum_of_entries(const Call& call, const Dims& dims, std::int64_t count, bool mask_only) {
-  RunningSum sum;
-  double values[kRowTile];
-  for (std::int64_t i = 0; i < count; i += kRowTile) {
-    const std::int64_t n = std::min(kRowTile, count - i);
-    if (mask_only) {
-      load_entries(call.plan, kMask, dims, i, n, values);
-    } else {
-      load_weights(call.plan, dims, i, n, values);
-    }
-    sum.add(call.table.f64, values, nullptr, n);
-    call.poller.add(n);
-  }
-  sum.flush();
-  return sum.value();
-}
-
 // Losses under the labels as they are and, where both are needed, as converted.
 struct Variants {
   std::optional<RowLosses> plain;
   std::optional<RowLosses> converted;
-};
-
-struct alignas(64) LossTile {
-  double values[kRowTile];  // or floats
 };
 
 void tally_rows(const Call& call, const Variants& variants, std::int64_t begin, std::int64_t end,
@@ -131,7 +54,7 @@ void for_long_rows(const Call& call, const RowLosses& rows, std::int64_t begin, 
     const std::int64_t n = std::min(kLongRows, end - first);
     tile.load(call, first, n);
     for (std::int64_t i = 0; i < n; ++i) facts[i] = rows.facts_of(first, i, tile.inputs);
-    for (const Stage stage : {kMax, kFirst, kTerms}) {
+    for (const Stage stage : kLossStages) {
       if (!rows.has_stage(stage)) continue;
       for_units(call, n * segments.count, segments.length,
                 [&](std::int64_t unit_begin, std::int64_t unit_end) {
@@ -155,32 +78,6 @@ void for_long_rows(const Call& call, const RowLosses& rows, std::int64_t begin, 
   }
 }
 
-// Whether every label of rows [begin, end) is 0 or 1; stops early at the first that is not.
-bool labels_are_binary(const Call& call, const RowLosses& rows, std::int64_t begin,
-                       std::int64_t end) {
-  std::atomic<bool> binary{true};
-  const Segments segments = segments_of(call.plan.cols);
-  // Units: segments of single rows where rows are long, else tiles of rows.
-  const std::int64_t row_step =
-      call.is_long()
-          ? 1
-          : std::max<std::int64_t>(kUnitElements / std::max<std::int64_t>(call.plan.cols, 1), 1);
-  const std::int64_t n_units = (end - begin + row_step - 1) / row_step * segments.count;
-  for_units(call, n_units, row_step * segments.length,
-            [&](std::int64_t unit_begin, std::int64_t unit_end) {
-              for (std::int64_t unit = unit_begin;
-                   unit < unit_end && binary.load(std::memory_order_relaxed); ++unit) {
-                const std::int64_t row = begin + unit / segments.count * row_step;
-                const std::int64_t col = unit % segments.count * segments.length;
-                if (!rows.labels_are_binary(row, std::min(row_step, end - row), col,
-                                            std::min(col + segments.length, call.plan.cols))) {
-                  binary.store(false, std::memory_order_relaxed);
-                }
-              }
-            });
-  return binary.load();
-}
-
 void tally_long_rows(const Call& call, const Variants& variants, Tally& tally) {
   for (std::int64_t begin = 0; begin < call.plan.rows; begin += kLongRows) {
     const std::int64_t end = std::min(begin + kLongRows, call.plan.rows);
@@ -198,11 +95,6 @@ void tally_long_rows(const Call& call, const Variants& variants, Tally& tally) {
   }
 }
 
-bool converts_automatically(const Call& call) {
-  return call.loss != nullptr && call.loss->info().converts_binary_labels &&
-         call.request.labels == Labels::kAuto;
-}
-
 Variants make_variants(const Call& call) {
   Variants variants;
   const bool both = converts_automatically(call);
@@ -211,40 +103,11 @@ Variants make_variants(const Call& call) {
   return variants;
 }
 
-// Everything or, for a value alone, what its reduction needs.
-enum class Need { kAll, kValue };
-
-// The mask and the weights as they were given.
-void sum_up_weights(const Call& call, Need need, PartialSums& sums) {
-  const Plan& plan = call.plan;
-  const auto rows = static_cast<double>(plan.rows);
-  sums.mask_count = sums.count;
-  if (!plan.masked) {
-    sums.mask_sum.add(rows);
-  } else {
-    sums.mask_count = static_cast<std::uint64_t>(plan.mask_count);
-    if (need == Need::kAll || plan.reduction == Reduction::kMean) {
-      sums.mask_sum = sum_of_entries(call, plan.mask, plan.mask_count, true);
-    }
-  }
-  if (!plan.weighted && !plan.masked) {
-    sums.weight_sum.add(rows);
-  } else if (need == Need::kAll || plan.reduction == Reduction::kMeanWithSampleWeight) {
-    sums.weight_sum = sum_of_entries(call, plan.weights, plan.n_weights, false);
-  }
-}
-
 PartialSums sum_up(const Call& call, std::uint64_t fingerprint, Need need) {
   const Plan& plan = call.plan;
-  PartialSums sums;
+  PartialSums sums = start_sums(call, need);
   sums.fingerprint = fingerprint;
-  sums.reduction = plan.reduction;
-  sums.result_dtype = plan.result;
   sums.converts_labels = converts_automatically(call);
-  sums.count = static_cast<std::uint64_t>(plan.rows);
-  sums.is_scalar = plan.loss_rank == 0;
-  if (!call.makes_mask()) sum_up_weights(call, need, sums);
-
   const Variants variants = make_variants(call);
   Tally total(call, sums.converts_labels);
   if (call.is_long()) {
@@ -276,19 +139,6 @@ PartialSums sum_up(const Call& call, std::uint64_t fingerprint, Need need) {
     if (total.binary) sums.converted_sum = total.converted->value();
   }
   return sums;
-}
-
-// Per-sample losses times weights, stored to the output.
-void store_rows(const Call& call, const void* losses, const double* weights, std::int64_t begin,
-                std::int64_t n, char* out) {
-  double results[kRowTile];
-  for (std::int64_t i = 0; i < n; ++i) {
-    const double loss = call.plan.compute == DType::kFloat32
-                            ? double{static_cast<const float*>(losses)[i]}
-                            : static_cast<const double*>(losses)[i];
-    results[i] = weights == nullptr ? loss : weights[i] == 0 ? 0.0 : weights[i] * loss + 0.0;
-  }
-  store_results(call.plan, out, begin, n, results);
 }
 
 void evaluate_rows(const Call& call, char* out) {
@@ -328,14 +178,6 @@ void evaluate_call(Call& call, const MutableArrayView& out) {
     sums.result_dtype = out.dtype;
     store_element(sums.finalize(call.request.empty), out.dtype, data);
   }
-}
-
-// The loss, unless it was moved from.
-const BoundLoss* checked(const BoundLoss& loss) {
-  if (static_cast<int>(loss.params().size()) != loss.info().n_params) {
-    throw Error(ErrorCode::kValue, "loss", "loss must not have been moved from.");
-  }
-  return &loss;
 }
 
 ResultType result_of(const Plan& plan) {

@@ -6,7 +6,9 @@
 #include <cstring>
 #include <string>
 
+#include "cpu.hpp"
 #include "layout.hpp"
+#include "plan_weights.hpp"
 #include "shape_advice.hpp"
 #include "simdloss/runtime.hpp"
 
@@ -55,39 +57,6 @@ std::array<bool, kMaxRank + 1> reduced_axes(const Axes& axes, int rank, const Lo
     reduced[static_cast<std::size_t>(d)] = !scalar_sum;
   }
   return reduced;
-}
-
-// Drops dimensions of size 1 and merges neighbours that all operands step through evenly.
-void canonicalize(Dims& dims) {
-  int rank = 0;
-  for (int d = 0; d < dims.rank; ++d) {
-    if (dims.size[d] == 1) continue;
-    bool merges = rank > 0;
-    for (int k = 0; merges && k < kOperands; ++k) {
-      merges = dims.stride[k][rank - 1] == dims.stride[k][d] * dims.size[d];
-    }
-    if (merges) {
-      dims.size[rank - 1] *= dims.size[d];
-    } else {
-      dims.size[rank] = dims.size[d];
-      ++rank;
-    }
-    for (int k = 0; k < kOperands; ++k) dims.stride[k][rank - 1] = dims.stride[k][d];
-  }
-  if (rank == 0) {
-    dims.size[0] = 1;
-    for (int k = 0; k < kOperands; ++k) dims.stride[k][0] = 0;
-    rank = 1;
-  }
-  dims.rank = rank;
-}
-
-void set_strides(Dims& dims, Operand operand, const Layout& layout) {
-  std::copy_n(layout.stride, layout.rank, dims.stride[operand]);
-}
-
-void clear_strides(Dims& dims, Operand operand) {
-  std::fill_n(dims.stride[operand], dims.rank, std::int64_t{0});
 }
 
 bool is_wide(DType dtype) {
@@ -145,6 +114,27 @@ void choose_types(const LossInfo* info, const Operands& operands, const Request&
   }
 }
 
+// The layout of derivatives, which are written to an array of the shape that y_pred was given with and
+// then seen like it: `pred`.
+Layout derivative_layout(const MutableArrayView& view, const char* name, const ArrayView& y_pred,
+                         const Layout& pred) {
+  Layout layout = to_layout(view, name);
+  const Layout given = to_layout(y_pred, "y_pred");
+  if (!same_shape(layout, given)) {
+    throw Error(ErrorCode::kValue, name,
+                std::string(name) + " must have the shape of y_pred, " + to_text(given) +
+                    "; received " + to_text(layout) + ".");
+  }
+  if (!is_floating(view.dtype)) {
+    throw Error(ErrorCode::kType, name,
+                std::string(name) + " must have a floating dtype; received " +
+                    dtype_name(view.dtype) + ".");
+  }
+  if (pred.rank > layout.rank) append_one(layout);
+  layout.rank = pred.rank;
+  return layout;
+}
+
 // The losses of kSequence and kPairs: a loss for each entry of the first dimension. The rest is up to
 // their evaluators.
 Layout split_batch(const LossInfo& info, const Operands& operands, Plan& plan) {
@@ -175,8 +165,12 @@ Layout split_batch(const LossInfo& info, const Operands& operands, Plan& plan) {
 
 // Splits y_true's and y_pred's dimensions into rows and their elements.
 Layout split_rows(const LossInfo* info, const Operands& operands, const Request& request,
-                  Plan& plan) {
+                  const DerivativeViews& derivatives, Plan& plan) {
   if (info != nullptr && info->axis_kind == AxisKind::kNone) {
+    if (derivatives.gradient != nullptr) {
+      derivative_layout(*derivatives.gradient, "out", operands.y_pred,
+                        to_layout(operands.y_pred, "y_pred"));
+    }
     return split_batch(*info, operands, plan);
   }
   Layout p = to_layout(operands.y_pred, "y_pred");
@@ -194,6 +188,14 @@ Layout split_rows(const LossInfo* info, const Operands& operands, const Request&
     const auto* const first = std::find(reduced.begin(), reduced.end(), true);
     t = expand_class_ids(t, p, static_cast<int>(first - reduced.begin()));
   }
+  Layout written[2];
+  const MutableArrayView* const views[2] = {derivatives.gradient, derivatives.hessian};
+  for (int k = 0; k < 2; ++k) {
+    if (views[k] == nullptr) continue;
+    written[k] = derivative_layout(*views[k], k == 0 ? "out" : "hessian", operands.y_pred, p);
+    plan.dtype[kGradient + k] = views[k]->dtype;
+    plan.derivatives[k] = static_cast<char*>(views[k]->data);
+  }
 
   Layout loss;
   plan.inner.rank = plan.outer.rank = 0;
@@ -204,6 +206,9 @@ Layout split_rows(const LossInfo* info, const Operands& operands, const Request&
     for (int k = 0; k < kOperands; ++k) dims.stride[k][dims.rank] = 0;
     dims.stride[kTrue][dims.rank] = info != nullptr ? t.stride[d] : 0;
     dims.stride[kPred][dims.rank] = p.stride[d];
+    for (int k = 0; k < 2; ++k) {
+      if (views[k] != nullptr) dims.stride[kGradient + k][dims.rank] = written[k].stride[d];
+    }
     ++dims.rank;
     if (reduced[static_cast<std::size_t>(d)]) {
       plan.cols *= p.size[d];
@@ -237,140 +242,34 @@ void check_class_weights(const BoundLoss& loss, const Plan& plan) {
                   " classes of y_pred; received " + std::to_string(given) + ".");
 }
 
-// One weight or mask entry per sample, whatever the rank of the loss.
-void expand_per_sample(Layout& aux, const Layout& loss) {
-  if (aux.rank != 1 || loss.rank < 2 || aux.size[0] != loss.size[0]) return;
-  while (aux.rank < loss.rank) append_one(aux);
-}
-
-// `aux` and `loss` as they were compared; `operands` as they were given.
-[[noreturn]] void throw_weight_mismatch(const char* name, const Layout& aux, const Layout& loss,
-                                        const LossInfo* info, const Operands& operands) {
-  const ArrayView& pred = operands.y_pred;
-  const bool is_mask = std::strcmp(name, "mask") == 0;
-  const ArrayView& given = is_mask ? *operands.mask : *operands.sample_weight;
-  const std::string verb = is_mask ? "mask" : "weight";
-  const bool has_axes = info != nullptr && pred.rank > 0;
-  const bool elementwise = has_axes && given.rank == pred.rank &&
-                           std::equal(given.shape, given.shape + given.rank, pred.shape);
-  std::string fix;
-  if (has_axes && pred.rank == 1) {
-    fix = "Inputs of rank 1 are one sample. Fix: reshape y_true and y_pred to (" +
-          (aux.rank > 0 ? std::to_string(aux.size[0]) : std::string("n")) + ", 1)" +
-          (elementwise ? " or pass axis=()" : "") + " to " + verb +
-          " each value, or pass a scalar.";
-  } else if (elementwise) {
-    fix = "Fix: to " + verb + " each element pass axis=(); to " + verb +
-          " samples pass a scalar or an array that broadcasts to " + to_text(loss) + ".";
-  } else if (has_axes && loss.rank == 0) {
-    fix =
-        "axis reduces every dimension of y_pred to one loss. Fix: pass a scalar, or leave out of "
-        "axis the dimensions to " +
-        verb + " along.";
-  } else if (loss.rank == 0) {
-    fix = "The loss is one number. Fix: pass a scalar.";
-  } else {
-    fix = "Fix: pass a scalar, one value per sample, or an array that broadcasts to " +
-          to_text(loss) + ".";
-  }
-  throw Error(ErrorCode::kValue, name,
-              std::string(name) + " of shape " + to_text(aux) +
-                  " does not broadcast to the loss of shape " + to_text(loss) + ". " + fix);
-}
-
-// Fits sample_weight and mask to the loss, whose rank may change by a dimension of size 1.
-void place_weights(const Operands& operands, Layout& loss, Plan& plan) {
-  const bool weighted = operands.sample_weight != nullptr;
-  const bool masked = operands.mask != nullptr;
-  plan.data[kWeight] = plan.data[kMask] = nullptr;
-  plan.weighted = weighted;
-  plan.masked = masked;
-  plan.n_weights = 0;
-  plan.mask_count = 0;
-  if (!weighted && !masked) return;
-
-  Layout weight;
-  Layout mask;
-  if (weighted) {
-    weight = to_layout(*operands.sample_weight, "sample_weight");
-    expand_per_sample(weight, loss);
-  }
-  if (masked) {
-    mask = to_layout(*operands.mask, "mask");
-    plan.mask_count = element_count(mask, "mask");
-    plan.mask.rank = mask.rank;
-    std::copy_n(mask.size, mask.rank, plan.mask.size);
-    for (int k = 0; k < kOperands; ++k) clear_strides(plan.mask, static_cast<Operand>(k));
-    set_strides(plan.mask, kMask, mask);
-    canonicalize(plan.mask);
-    expand_per_sample(mask, loss);
-  }
-  if (weighted && masked) adjust_ranks(mask, weight);
-
-  // The shape of weight and mask together.
-  Layout both = weighted ? weight : mask;
-  const char* const name = weighted ? "sample_weight" : "mask";
-  if (weighted && masked) {
-    while (both.rank < mask.rank) {
-      std::copy_backward(both.size, both.size + both.rank, both.size + both.rank + 1);
-      both.size[0] = 1;
-      ++both.rank;
-    }
-    for (int a = 0; a < mask.rank; ++a) {
-      std::int64_t& size = both.size[both.rank - mask.rank + a];
-      if (size == 1) size = mask.size[a];
-    }
-  }
-  const int given_rank = both.rank;
-  adjust_ranks(both, loss);
-  // What happened to the last dimension of both happens to that of its parts.
-  const auto follow = [&](Layout& part) {
-    if (part.rank == 0) return;
-    if (both.rank < given_rank) --part.rank;
-    if (both.rank > given_rank) append_one(part);
-  };
-  plan.weights.rank = both.rank;
-  std::copy_n(both.size, both.rank, plan.weights.size);
-  for (int k = 0; k < kOperands; ++k) clear_strides(plan.weights, static_cast<Operand>(k));
-  std::int64_t ignored[kMaxRank + 1];
-  if (!broadcast(both, loss, ignored)) {
-    if (weighted && masked && broadcast(weight, loss, ignored)) {
-      throw_weight_mismatch("mask", mask, loss, plan.info, operands);
-    }
-    throw_weight_mismatch(name, both, loss, plan.info, operands);
-  }
-  const auto place = [&](Operand operand, Layout& part, const char* part_name) {
-    follow(part);
-    if (!broadcast(part, both, plan.weights.stride[operand]) ||
-        !broadcast(part, loss, plan.outer.stride[operand])) {
-      throw_weight_mismatch(part_name, part, loss, plan.info, operands);
-    }
-  };
-  // The loss's own dimensions, to which outer's strides refer from here on.
-  const int old_rank = plan.outer.rank;
-  for (int d = old_rank; d < loss.rank; ++d) {
-    plan.outer.size[d] = 1;
-    for (int k = 0; k < kOperands; ++k) plan.outer.stride[k][d] = 0;
-  }
-  plan.outer.rank = loss.rank;
-  if (weighted) {
-    place(kWeight, weight, "sample_weight");
-    plan.data[kWeight] = static_cast<const char*>(operands.sample_weight->data);
-    plan.dtype[kWeight] = operands.sample_weight->dtype;
-  }
-  if (masked) {
-    place(kMask, mask, "mask");
-    plan.data[kMask] = static_cast<const char*>(operands.mask->data);
-    plan.dtype[kMask] = operands.mask->dtype;
-  }
-  plan.n_weights = element_count(both, name);
-  canonicalize(plan.weights);
-}
-
 }  // namespace
 
-void make_plan(const BoundLoss* loss, const Operands& operands, const Request& request,
-               Plan& plan) {
+void canonicalize(Dims& dims) {
+  int rank = 0;
+  for (int d = 0; d < dims.rank; ++d) {
+    if (dims.size[d] == 1) continue;
+    bool merges = rank > 0;
+    for (int k = 0; merges && k < kOperands; ++k) {
+      merges = dims.stride[k][rank - 1] == dims.stride[k][d] * dims.size[d];
+    }
+    if (merges) {
+      dims.size[rank - 1] *= dims.size[d];
+    } else {
+      dims.size[rank] = dims.size[d];
+      ++rank;
+    }
+    for (int k = 0; k < kOperands; ++k) dims.stride[k][rank - 1] = dims.stride[k][d];
+  }
+  if (rank == 0) {
+    dims.size[0] = 1;
+    for (int k = 0; k < kOperands; ++k) dims.stride[k][0] = 0;
+    rank = 1;
+  }
+  dims.rank = rank;
+}
+
+void make_plan(const BoundLoss* loss, const Operands& operands, const Request& request, Plan& plan,
+               const DerivativeViews& derivatives) {
   check_request(request);
   const LossInfo* const info = loss != nullptr ? &loss->info() : nullptr;
   plan.info = info;
@@ -382,9 +281,16 @@ void make_plan(const BoundLoss* loss, const Operands& operands, const Request& r
   plan.dtype[kPred] = operands.y_pred.dtype;
   plan.data[kOut] = nullptr;
   plan.dtype[kOut] = plan.result;
-  Layout samples = split_rows(info, operands, request, plan);
+  plan.derivatives[0] = plan.derivatives[1] = nullptr;
+  plan.streams = false;
+  Layout samples = split_rows(info, operands, request, derivatives, plan);
   if (loss != nullptr) check_class_weights(*loss, plan);
   plan.rows = element_count(samples, "y_pred");
+  if (derivatives.gradient != nullptr) {
+    const auto bytes = static_cast<double>(item_size(derivatives.gradient->dtype));
+    plan.streams = static_cast<double>(plan.rows) * static_cast<double>(plan.cols) * bytes >=
+                   static_cast<double>(streamed_bytes());
+  }
   place_weights(operands, samples, plan);
   plan.loss_rank = samples.rank;
   std::copy_n(samples.size, samples.rank, plan.loss_shape);

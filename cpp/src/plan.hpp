@@ -11,7 +11,13 @@
 
 namespace simdloss {
 
-enum Operand : int { kTrue, kPred, kWeight, kMask, kOut, kOperands };
+enum Operand : int { kTrue, kPred, kWeight, kMask, kOut, kGradient, kHessian, kOperands };
+
+// Where derivatives go; null where they are not wanted.
+struct DerivativeViews {
+  const MutableArrayView* gradient = nullptr;
+  const MutableArrayView* hessian = nullptr;
+};
 
 // Dimensions that all operands share, outermost first, with each operand's stride in bytes (0 where
 // it is absent or broadcast). Canonical: no dimension of size 1, adjacent ones merged where every
@@ -54,6 +60,9 @@ void for_each_run(const Dims& dims, std::int64_t begin, std::int64_t count, F f)
   }
 }
 
+// Drops dimensions of size 1 and merges neighbours that all operands step through evenly.
+void canonicalize(Dims& dims);
+
 struct Plan {
   const LossInfo* info;  // null: y_pred holds per-sample losses, rows have one element
   Reduction reduction;
@@ -65,7 +74,9 @@ struct Plan {
 
   bool weighted;  // whether there are weights; their data may be null where there are no entries
   bool masked;
-  const char* data[kOperands];  // kOut is not used here
+  const char* data[kOperands];  // of what is read; kOut is not used here
+  char* derivatives[2];         // kGradient and kHessian, or null
+  bool streams;                 // they are so large that they should not go through the caches
   DType dtype[kOperands];
   Dims outer;  // one entry a row; kOut: set by the caller of place_output()
   Dims inner;  // the elements of a row
@@ -86,7 +97,8 @@ struct Plan {
 };
 
 // Throws Error.
-void make_plan(const BoundLoss* loss, const Operands& operands, const Request& request, Plan& plan);
+void make_plan(const BoundLoss* loss, const Operands& operands, const Request& request, Plan& plan,
+               const DerivativeViews& derivatives = {});
 
 // Whether the result is the loss of each sample: without a reduction and, as in Keras, for the
 // empty batch of a loss of rank 1 unless the caller says what the mean over nothing is.

@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "losses/all.hpp"
-#include "two_sum.hpp"
+#include "simd/add_exactly.hpp"
 
 namespace simdloss {
 namespace {
@@ -36,7 +36,6 @@ template <class Loss>
 void add_part(Stage stage, const double* t, const double* p, const double* w, std::int64_t n,
               const void* args, Row<Wide>& row, WideSum* sums) {
   const auto& typed = *static_cast<const typename Loss::template Args<double>*>(args);
-  constexpr Stage counting = Loss::n_first > 0 ? kFirst : kTerms;
   for (std::int64_t i = 0; i < n; ++i) {
     const Wide label(Loss::target == Target::kClassId ? 0.0 : t[i]);
     const Wide prediction(p[i]);
@@ -47,7 +46,8 @@ void add_part(Stage stage, const double* t, const double* p, const double* w, st
         row.max = max(row.max, x);
         continue;
       }
-      if (stage == counting && x == row.max) row.ties = row.ties + Wide(1.0);
+      const bool counts = Loss::n_first > 0 ? stage == kFirst : stage != kFirst;
+      if (counts && x == row.max) row.ties = row.ties + Wide(1.0);
     }
     Terms<Wide> terms;
     if constexpr (Loss::n_first > 0) {
@@ -59,7 +59,8 @@ void add_part(Stage stage, const double* t, const double* p, const double* w, st
     }
     if constexpr (Loss::n_sums > 0) {
       terms = Loss::terms(label, prediction, weight, row, typed);
-      for (int k = 0; k < Loss::n_sums; ++k) sums[k].add(terms.values[k]);
+      const int n_sums = stage == kSlopeTerms ? Loss::n_slope_sums : Loss::n_sums;
+      for (int k = 0; k < n_sums; ++k) sums[k].add(terms.values[k]);
     }
   }
 }
@@ -70,8 +71,13 @@ Terms<Wide> values_of(const WideSum* sums) {
   return values;
 }
 
+// Null sums: the stage that ended is kMax.
 template <class Loss>
 void prepare_row(const WideSum* sums, const void* args, Row<Wide>& row) {
+  if (sums == nullptr) {
+    if constexpr (Loss::has_center) Loss::template center<double>(row);
+    return;
+  }
   if constexpr (Loss::n_first > 0) {
     const auto& typed = *static_cast<const typename Loss::template Args<double>*>(args);
     Loss::template prepare<double>(values_of(sums), row, typed);
@@ -84,28 +90,65 @@ double finish_row(const WideSum* sums, const void* args, const Row<Wide>& row) {
   return Loss::finish(values_of(sums), row, typed).value();
 }
 
+template <class Loss>
+void derive_row(const WideSum* sums, const void* args, const Row<Wide>& row, const double* t,
+                const double* p, const double* w, std::int64_t n, double scale, bool upper_bound,
+                double* gradient, double* hessian) {
+  const auto& typed = *static_cast<const typename Loss::template Args<double>*>(args);
+  const Slopes<Wide> slopes = Loss::slopes(values_of(sums), row, Wide(scale), typed);
+  for (std::int64_t i = 0; i < n; ++i) {
+    const Wide weight(w == nullptr ? 1.0 : w[i]);
+    gradient[i] = Loss::gradient(Wide(t[i]), Wide(p[i]), weight, row, slopes, typed).value() + 0.0;
+    if constexpr (Loss::has_hessian) {
+      if (hessian == nullptr) continue;
+      const Wide h = Loss::curvature(Wide(t[i]), Wide(p[i]), weight, row, slopes, typed);
+      hessian[i] = (upper_bound ? Loss::upper_bound(h) : h).value() + 0.0;
+    }
+  }
+}
+
+template <class Loss>
+void derive_element(double t, double p, const void* args, double scale, double divisor,
+                    bool upper_bound, double* gradient, double* hessian) {
+  const auto& typed = *static_cast<const typename Loss::template Args<double>*>(args);
+  const Wide label(t);
+  const Wide prediction(p);
+  const Wide factor = Wide(scale) / Wide(divisor);
+  Wide half = label;
+  if constexpr (Loss::is_prepared) half = Loss::prepare(label, prediction, typed);
+  *gradient = (element_gradient<Loss>(label, prediction, half, typed) * factor).value() + 0.0;
+  if (hessian == nullptr) return;
+  Wide h = element_curvature<Loss>(label, prediction, half, typed);
+  if (upper_bound) h = max(h, Wide(0.0));
+  *hessian = (h * factor).value() + 0.0;
+}
+
 struct RowFormulas {
   decltype(&add_part<Dice>) add;
   decltype(&prepare_row<Dice>) prepare;
   decltype(&finish_row<Dice>) finish;
+  decltype(&derive_row<Dice>) derive;
+};
+struct ElementFormulas {
+  decltype(&add_losses<Hinge>) add;
+  decltype(&derive_element<Hinge>) derive;
 };
 
 template <class Loss>
 constexpr RowFormulas row_formulas() {
   if constexpr (Loss::kind == LossKind::kRowwise) {
-    return {&add_part<Loss>, &prepare_row<Loss>, &finish_row<Loss>};
+    return {&add_part<Loss>, &prepare_row<Loss>, &finish_row<Loss>, &derive_row<Loss>};
   } else {
     return {};
   }
 }
 
 template <class Loss>
-constexpr auto element_formula() {
-  using AddLosses = decltype(&add_losses<Hinge>);
+constexpr ElementFormulas element_formulas() {
   if constexpr (Loss::kind == LossKind::kPointwise) {
-    return &add_losses<Loss>;
+    return {&add_losses<Loss>, &derive_element<Loss>};
   } else {
-    return AddLosses{};
+    return {};
   }
 }
 
@@ -113,7 +156,7 @@ template <class List>
 struct Tables;
 template <class... Losses>
 struct Tables<LossList<Losses...>> {
-  static constexpr decltype(&add_losses<Hinge>) elements[] = {element_formula<Losses>()...};
+  static constexpr ElementFormulas elements[] = {element_formulas<Losses>()...};
   static constexpr RowFormulas rows[] = {row_formulas<Losses>()...};
 };
 
@@ -121,9 +164,7 @@ struct Tables<LossList<Losses...>> {
 
 void WideSum::add(double x) {
   if (is_plain_ && std::fabs(x) < kPlainLimit && std::fabs(hi_) < kPlainLimit) {
-    const auto [sum, error] = two_sum(hi_, x);
-    hi_ = sum;
-    lo_ += error;
+    lo_ += add_exactly(hi_, x);
     return;
   }
   // An infinity stays what it is, whatever finite follows.
@@ -142,17 +183,21 @@ void WideSum::add(Wide x) {
     wide_lo_ = Wide(0.0);
     return;
   }
-  const auto [sum, error] = two_sum(wide_hi_, x);
-  wide_hi_ = sum;
-  wide_lo_ = wide_lo_ + error;
+  wide_lo_ = wide_lo_ + add_exactly(wide_hi_, x);
 }
 
 void rescue_elements(int loss, const double* t, const double* p, const double* plain,
                      std::int64_t n, const void* args, WideSum& sum) {
-  Tables<AllLosses>::elements[loss](t, p, plain, n, args, sum);
+  Tables<AllLosses>::elements[loss].add(t, p, plain, n, args, sum);
 }
 
-bool is_pointwise(int loss) { return Tables<AllLosses>::elements[loss] != nullptr; }
+void rescue_derivatives(int loss, double t, double p, const void* args, double scale,
+                        double divisor, bool upper_bound, double* gradient, double* hessian) {
+  Tables<AllLosses>::elements[loss].derive(t, p, args, scale, divisor, upper_bound, gradient,
+                                           hessian);
+}
+
+bool is_pointwise(int loss) { return Tables<AllLosses>::elements[loss].add != nullptr; }
 
 void RowRescue::add(Stage stage, const double* t, const double* p, const double* class_weights,
                     std::int64_t n) {
@@ -160,13 +205,20 @@ void RowRescue::add(Stage stage, const double* t, const double* p, const double*
 }
 
 void RowRescue::end_stage(Stage stage) {
-  if (stage != kFirst) return;
-  Tables<AllLosses>::rows[loss_].prepare(sums_, args_, row_);
+  if (stage != kMax && stage != kFirst) return;
+  Tables<AllLosses>::rows[loss_].prepare(stage == kMax ? nullptr : sums_, args_, row_);
   for (WideSum& sum : sums_) sum = WideSum();
 }
 
 double RowRescue::finish() const {
   return Tables<AllLosses>::rows[loss_].finish(sums_, args_, row_);
+}
+
+void RowRescue::derive(const double* t, const double* p, const double* class_weights,
+                       std::int64_t n, double scale, bool upper_bound, double* gradient,
+                       double* hessian) const {
+  Tables<AllLosses>::rows[loss_].derive(sums_, args_, row_, t, p, class_weights, n, scale,
+                                        upper_bound, gradient, hessian);
 }
 
 }  // namespace simdloss

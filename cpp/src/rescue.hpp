@@ -40,6 +40,10 @@ class WideSum {
 void rescue_elements(int loss, const double* t, const double* p, const double* plain,
                      std::int64_t n, const void* args, WideSum& sum);
 
+// Derivatives of the loss of an element, times `scale`.
+void rescue_derivatives(int loss, double t, double p, const void* args, double scale,
+                        double divisor, bool upper_bound, double* gradient, double* hessian);
+
 // [Row losses], on Wide numbers alone: all parts of a row, stage by stage.
 bool is_pointwise(int loss);
 
@@ -58,10 +62,16 @@ class RowRescue {
   void end_stage(Stage stage);
   double finish() const;
 
+  // After kSlopeTerms instead of kTerms: derivatives by n elements, times `scale`; second ones only if
+  // the loss has them. t is 1 at the row's class, where it has one, and 0 elsewhere.
+  void derive(const double* t, const double* p, const double* class_weights, std::int64_t n,
+              double scale, bool upper_bound, double* gradient, double* hessian) const;
+
  private:
   int loss_;
   const void* args_;
-  Row<Wide> row_{Wide(-kInfinity), Wide(0.0), Wide(0.0), Wide(1.0), Wide(0.0), Wide(0.0)};
+  Row<Wide> row_{Wide(-kInfinity), Wide(0.0), Wide(0.0), Wide(1.0),
+                 Wide(0.0),        Wide(0.0), Wide(0.0), Wide(0.0)};
   WideSum sums_[kMaxSums];
 };
 

@@ -7,33 +7,20 @@
 
 #include "call.hpp"
 #include "rescue.hpp"
+#include "simd/add_exactly.hpp"
 #include "tiles.hpp"
-#include "two_sum.hpp"
 
 namespace simdloss {
 namespace {
 
-// What a tile of one operand may take: two of them leave room in a 32 KiB L1 cache.
-constexpr std::int64_t kTileBytes = 8192;
 // Elements that are read at a time where type and cost do not matter.
 constexpr std::int64_t kScanTile = 512;
 
-struct alignas(64) Tile {
-  unsigned char bytes[kTileBytes];
-};
-
 // The sum of two neighbouring segments, as in the halving tree over lanes.
 RowSum merged(const RowSum& a, const RowSum& b) {
-  const auto [hi, error] = two_sum(a.hi, b.hi);
+  double hi = a.hi;
+  const double error = add_exactly(hi, b.hi);
   return {hi, (a.lo + b.lo) + error};
-}
-
-void store_loss(double loss, DType compute, std::int64_t index, void* losses) {
-  if (compute == DType::kFloat32) {
-    static_cast<float*>(losses)[index] = static_cast<float>(loss);
-  } else {
-    static_cast<double*>(losses)[index] = loss;
-  }
 }
 
 bool all_binary(const double* labels, std::int64_t n) {
@@ -55,6 +42,14 @@ double load_loss(const void* losses, DType compute, std::int64_t index) {
                                     : static_cast<const double*>(losses)[index];
 }
 
+void store_loss(double loss, DType compute, std::int64_t index, void* losses) {
+  if (compute == DType::kFloat32) {
+    static_cast<float*>(losses)[index] = static_cast<float>(loss);
+  } else {
+    static_cast<double*>(losses)[index] = loss;
+  }
+}
+
 Segments segments_of(std::int64_t cols) {
   if (cols <= kSegmentMin) return {1, cols};
   const std::int64_t wanted = std::min(kMaxSegments, (cols + kSegmentMin - 1) / kSegmentMin);
@@ -63,18 +58,6 @@ Segments segments_of(std::int64_t cols) {
   const std::int64_t length = ((cols + wanted - 1) / wanted + unit - 1) / unit * unit;
   return {(cols + length - 1) / length, length};
 }
-
-// Rows of both operands at constant distances.
-struct RowLosses::Slice {
-  RowSlice t;
-  RowSlice p;
-};
-
-// What class ids choose, for the rows of a tile: predictions (in the computation type) and weights.
-struct RowLosses::Picks {
-  alignas(64) unsigned char predictions[kRowTile * sizeof(double)];
-  double weights[kRowTile];
-};
 
 RowLosses::RowLosses(const Call& call, bool binary_labels)
     : call_(call),
@@ -106,13 +89,42 @@ const void* RowLosses::class_weights_from(std::int64_t col) const {
   return class_weights_.empty() ? nullptr : class_weights_.data() + col * item_size_;
 }
 
+RowLosses::Slice RowLosses::slice_at(const std::int64_t* offsets, std::int64_t n_rows) const {
+  const auto rows = [&](Operand operand, const char* data) -> RowSlice {
+    return {data + offsets[operand], plan_.outer.inner_stride(operand), n_rows};
+  };
+  Slice slice{rows(kTrue, plan_.data[kTrue]), rows(kPred, plan_.data[kPred]), {}};
+  for (int k = 0; k < 2; ++k) {
+    if (plan_.derivatives[k] == nullptr) continue;
+    slice.derivatives[k] = rows(static_cast<Operand>(kGradient + k), plan_.derivatives[k]);
+  }
+  return slice;
+}
+
 RowLosses::Slice RowLosses::row_slice(std::int64_t row) const {
   Slice slice{};
   for_each_run(plan_.outer, row, 1, [&](std::int64_t, std::int64_t, const std::int64_t* offsets) {
-    slice = {{plan_.data[kTrue] + offsets[kTrue], 0, 1},
-             {plan_.data[kPred] + offsets[kPred], 0, 1}};
+    slice = slice_at(offsets, 1);
   });
   return slice;
+}
+
+RowLosses::Slice RowLosses::Slice::from(std::int64_t row, std::int64_t n_rows) const {
+  const auto part = [&](const RowSlice& rows) -> RowSlice {
+    return {rows.data + row * rows.stride, rows.stride, n_rows};
+  };
+  Slice slice{part(t), part(p), {}};
+  for (int k = 0; k < 2; ++k) {
+    if (derivatives[k].data != nullptr) slice.derivatives[k] = part(derivatives[k]);
+  }
+  return slice;
+}
+
+// Whether kernels can work on these rows where they are. A column that steps evenly is read as a row
+// by load_tile(), which kernels cannot.
+bool RowLosses::is_in_place(Operand operand, const RowSlice& rows) const {
+  const bool scattered = plan_.cols == 1 && rows.n_rows > 1 && rows.stride != item_size_;
+  return is_direct(plan_, operand, plan_.compute) && !scattered;
 }
 
 void RowLosses::compute(std::int64_t begin, std::int64_t n, const RowInputs& inputs,
@@ -136,9 +148,7 @@ void RowLosses::compute(std::int64_t begin, std::int64_t n, const RowInputs& inp
   Picks picks;
   for_each_run(plan_.outer, begin, n,
                [&](std::int64_t position, std::int64_t run, const std::int64_t* offsets) {
-                 const Slice slice{
-                     {plan_.data[kTrue] + offsets[kTrue], plan_.outer.inner_stride(kTrue), run},
-                     {plan_.data[kPred] + offsets[kPred], plan_.outer.inner_stride(kPred), run}};
+                 const Slice slice = slice_at(offsets, run);
                  if (has_class_ids_) pick(slice, inputs.class_ids + position, picks);
                  compute_slice(slice, picks, out + position * item_size_);
                });
@@ -167,19 +177,17 @@ void RowLosses::compute_slice(const Slice& slice, const Picks& picks, void* loss
     rows.t_stride = item_size_;
     rows.label_weights = picks.weights;
   }
-  // A column that steps evenly is read as a row by load_tile(), which row_losses() cannot.
-  const bool scattered = plan_.cols == 1 && slice.t.n_rows > 1;
-  const bool t_in_place = direct_true_ && !(scattered && rows.t_stride != item_size_);
-  const bool p_in_place = direct_pred_ && !(scattered && rows.p_stride != item_size_);
+  const bool t_in_place = has_class_ids_ || is_in_place(kTrue, slice.t);
+  const bool p_in_place = is_in_place(kPred, slice.p);
   const bool in_place = t_in_place && p_in_place;
   const std::int64_t capacity = in_place ? kSegmentMin : kTileBytes / item_size_;
   if (plan_.cols > capacity) {
     for (std::int64_t row = 0; row < slice.t.n_rows; ++row) {
-      const Slice one{{slice.t.data + row * slice.t.stride, 0, 1},
-                      {slice.p.data + row * slice.p.stride, 0, 1}};
       RowFacts facts{};
       if (has_class_ids_) facts = picked_facts(picks, row);
-      store_loss(loss_in_parts(one, facts), plan_.compute, row, losses);
+      const SegmentSums sums = sums_in_parts(kLossStages, slice.from(row, 1), facts);
+      const double loss = loss_->finish(sums.sums, facts, plan_.divisor, args_.bytes);
+      store_loss(loss, plan_.compute, row, losses);
     }
     return;
   }
@@ -216,10 +224,12 @@ void RowLosses::compute_slice(const Slice& slice, const Picks& picks, void* loss
   }
 }
 
-double RowLosses::loss_in_parts(const Slice& row, RowFacts facts) const {
+// What the last of these stages makes of the row.
+SegmentSums RowLosses::sums_in_parts(const StageList& stages, const Slice& row,
+                                     RowFacts& facts) const {
   const Segments segments = segments_of(plan_.cols);
   SegmentSums sums[kMaxSegments] = {};
-  for (const Stage stage : {kMax, kFirst, kTerms}) {
+  for (const Stage stage : stages) {
     if (!has_stage(stage)) continue;
     for (std::int64_t s = 0; s < segments.count; ++s) {
       sums[s] = sums_of_range(stage, row, s * segments.length,
@@ -227,7 +237,7 @@ double RowLosses::loss_in_parts(const Slice& row, RowFacts facts) const {
     }
     end_stage(stage, sums, facts);
   }
-  return loss_->finish(sums[0].sums, facts, plan_.divisor, args_.bytes);
+  return sums[0];
 }
 
 SegmentSums RowLosses::sums_of_range(Stage stage, const Slice& row, std::int64_t begin,
@@ -288,6 +298,7 @@ void RowLosses::end_stage(Stage stage, SegmentSums* segments, RowFacts& facts) c
   }
   if (stage == kMax) {
     facts.max = all.max;
+    loss_->prepare(nullptr, args_.bytes, facts);
     return;
   }
   const bool counts = stage == kFirst || !has_stage(kFirst);
@@ -352,7 +363,7 @@ bool RowLosses::rescue_row(std::int64_t row, const std::int64_t* class_id, doubl
       load_tile(plan_, kPred, wide_kernels_, DType::kFloat64, slice.p, *class_id, 1, &label);
       rescue.set_label(label, wide_class_weights_ == nullptr ? 1 : wide_class_weights_[*class_id]);
     }
-    for (const Stage stage : {kMax, kFirst, kTerms}) {
+    for (const Stage stage : kLossStages) {
       if (!has_stage(stage)) continue;
       for_elements([&](std::int64_t col, std::int64_t n) {
         rescue.add(stage, t, p,

@@ -44,7 +44,7 @@ CircleLosses make_circle(const BoundLoss& loss, const Operands& operands,
   CircleLosses circle(
       labels.view, operands.y_pred, ref_labels.view,
       operands.ref_embeddings != nullptr ? *operands.ref_embeddings : operands.y_pred,
-      {params[0], params[1], params[2] != 0}, table);
+      {params[0], params[1], params[2] != 0, operands.ref_embeddings == nullptr}, table);
   labels.check(circle.bad_labels(), "y_true");
   ref_labels.check(circle.bad_ref_labels(), "ref_labels");
   return circle;
@@ -73,14 +73,31 @@ std::int64_t SpecialLosses::samples_at_a_time() const {
 }
 
 void SpecialLosses::compute(std::int64_t begin, std::int64_t n, const double* weights,
-                            double* losses, BadLabels& bad) const {
+                            double* losses, BadLabels& bad, CircleStatistics* statistics) const {
   if (const auto* const ctc = std::get_if<CtcLosses>(&evaluator_)) {
     BadIds found;
     ctc->compute(begin, n, weights, losses, found);
     bad.merge(found);
   } else {
-    std::get<CircleLosses>(evaluator_).compute(begin, n, weights, losses);
+    std::get<CircleLosses>(evaluator_).compute(begin, n, weights, losses, statistics);
   }
+}
+
+CircleStatistics SpecialLosses::make_statistics() const {
+  return CircleStatistics(std::get<CircleLosses>(evaluator_).queries());
+}
+
+void SpecialLosses::gradients(std::int64_t begin, std::int64_t n, const double* all_scales,
+                              const CircleStatistics& statistics,
+                              const MutableArrayView& out) const {
+  std::get<CircleLosses>(evaluator_).gradients(begin, n, all_scales, statistics, out);
+}
+
+void SpecialLosses::gradients(std::int64_t begin, std::int64_t n, const double* scales,
+                              double* losses, const MutableArrayView& out, BadLabels& bad) const {
+  BadIds found;
+  std::get<CtcLosses>(evaluator_).gradients(begin, n, scales, losses, out, found);
+  bad.merge(found);
 }
 
 }  // namespace simdloss

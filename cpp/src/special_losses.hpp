@@ -25,8 +25,21 @@ class SpecialLosses {
   std::int64_t samples_at_a_time() const;
 
   // See CtcLosses::compute.
+  // `statistics`, where they are needed, are to be set.
   void compute(std::int64_t begin, std::int64_t n, const double* weights, double* losses,
-               BadLabels& bad) const;
+               BadLabels& bad, CircleStatistics* statistics = nullptr) const;
+
+  // Derivatives. Where a sample is part of the losses of others (circle), compute() for all samples,
+  // in any split, sets statistics; after that rows of the gradient can be made in any split, from
+  // the scales of all samples. The other samples (CTC) stand alone.
+  bool needs_statistics() const { return std::holds_alternative<CircleLosses>(evaluator_); }
+  CircleStatistics make_statistics() const;
+  // See CircleLosses::gradients. Needs statistics.
+  void gradients(std::int64_t begin, std::int64_t n, const double* all_scales,
+                 const CircleStatistics& statistics, const MutableArrayView& out) const;
+  // See CtcLosses::gradients. Needs none.
+  void gradients(std::int64_t begin, std::int64_t n, const double* scales, double* losses,
+                 const MutableArrayView& out, BadLabels& bad) const;
 
  private:
   using Evaluator = std::variant<CtcLosses, CircleLosses>;

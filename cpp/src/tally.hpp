@@ -40,6 +40,23 @@ class Tally {
   struct MaskSums {
     RunningSum mask;     // the mask that the loss makes, times the given one
     RunningSum weights;  // that times the weights
+
+    void add(const Call& call, const double* of_rows, const bool* excluded, std::int64_t begin,
+             std::int64_t n) {
+      double entries[kRowTile];
+      if (call.plan.masked) {
+        load_entries(call.plan, kMask, call.plan.outer, begin, n, entries);
+      } else {
+        std::fill_n(entries, n, 1.0);
+      }
+      for (std::int64_t i = 0; i < n; ++i) entries[i] = excluded[i] ? 0.0 : entries[i];
+      mask.add(call.table.f64, entries, nullptr, n);
+      weights.add(call.table.f64, of_rows, nullptr, n);
+    }
+    void flush() {
+      mask.flush();
+      weights.flush();
+    }
   };
 
   RunningSum losses;
@@ -60,7 +77,7 @@ class Tally {
     losses.add(call.kernels(), values, weights, n);
     valid_count += static_cast<std::uint64_t>(
         weights == nullptr ? n : n - std::count(weights, weights + n, 0.0));
-    if (masks) add_mask(call, weights, excluded, begin, n);
+    if (masks) masks->add(call, weights, excluded, begin, n);
   }
   void flush() {
     for_each([](RunningSum& sum, const RunningSum*) { sum.flush(); }, *this);
@@ -73,18 +90,6 @@ class Tally {
   }
 
  private:
-  void add_mask(const Call& call, const double* weights, const bool* excluded, std::int64_t begin,
-                std::int64_t n) {
-    double mask[kRowTile];
-    if (call.plan.masked) {
-      load_entries(call.plan, kMask, call.plan.outer, begin, n, mask);
-    } else {
-      std::fill_n(mask, n, 1.0);
-    }
-    for (std::int64_t i = 0; i < n; ++i) mask[i] = excluded[i] ? 0.0 : mask[i];
-    masks->mask.add(call.table.f64, mask, nullptr, n);
-    masks->weights.add(call.table.f64, weights, nullptr, n);
-  }
   template <class F>
   void for_each(F f, const Tally& other) {
     f(losses, &other.losses);

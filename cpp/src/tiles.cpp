@@ -10,6 +10,9 @@
 namespace simdloss {
 namespace {
 
+// Elements that are worth a streaming copy.
+constexpr std::int64_t kStreamElements = 256;
+
 template <class T>
 T to_compute(bool x) {
   return x ? T(1) : T(0);
@@ -109,6 +112,56 @@ void load_typed(const Plan& plan, Operand operand, const TypeKernels& kernels,
                });
 }
 
+// One element at a time, the output's shorter stride in the inner loop.
+template <class T>
+void scatter(const T* from, std::int64_t pitch, DType dtype, std::int64_t n_rows,
+             std::int64_t n_cols, char* to, std::int64_t row_stride, std::int64_t col_stride) {
+  const bool by_rows = std::llabs(col_stride) <= std::llabs(row_stride) || n_rows == 1;
+  const std::int64_t outer = by_rows ? n_rows : n_cols;
+  const std::int64_t inner = by_rows ? n_cols : n_rows;
+  for (std::int64_t i = 0; i < outer; ++i) {
+    for (std::int64_t j = 0; j < inner; ++j) {
+      const std::int64_t row = by_rows ? i : j;
+      const std::int64_t col = by_rows ? j : i;
+      store_element(static_cast<double>(from[row * pitch + col]), dtype,
+                    to + row * row_stride + col * col_stride);
+    }
+  }
+}
+
+template <class T>
+void store_typed(const Plan& plan, Operand operand, const KernelTable& table,
+                 const TypeKernels& kernels, const RowSlice& slice, std::int64_t col_begin,
+                 std::int64_t n_cols, const T* from) {
+  const DType dtype = plan.dtype[operand];
+  const auto size = static_cast<std::int64_t>(item_size(dtype));
+  const bool streams = plan.streams && size == static_cast<std::int64_t>(sizeof(T));
+  const auto store = [&](const T* values, std::int64_t n, char* to) {
+    if (streams && n >= kStreamElements) {
+      table.stream(values, n * size, to);
+    } else {
+      kernels.store[static_cast<std::size_t>(dtype)](values, n, to);
+    }
+  };
+  char* const data = const_cast<char*>(slice.data);
+  for_each_run(plan.inner, col_begin, n_cols,
+               [&](std::int64_t position, std::int64_t run, const std::int64_t* offsets) {
+                 char* const to = data + offsets[operand];
+                 const std::int64_t col_stride = plan.inner.inner_stride(operand);
+                 const bool dense = run == n_cols && slice.stride == n_cols * size;
+                 if (col_stride != size && !(run == 1 && dense)) {
+                   scatter(from + position, n_cols, dtype, slice.n_rows, run, to, slice.stride,
+                           col_stride);
+                 } else if (dense) {
+                   store(from, slice.n_rows * n_cols, to);
+                 } else {
+                   for (std::int64_t i = 0; i < slice.n_rows; ++i) {
+                     store(from + i * n_cols + position, run, to + i * slice.stride);
+                   }
+                 }
+               });
+}
+
 }  // namespace
 
 bool is_direct(const Plan& plan, Operand operand, DType compute) {
@@ -124,6 +177,18 @@ void load_tile(const Plan& plan, Operand operand, const TypeKernels& kernels, DT
     load_typed(plan, operand, kernels, slice, col_begin, n_cols, static_cast<float*>(to));
   } else {
     load_typed(plan, operand, kernels, slice, col_begin, n_cols, static_cast<double*>(to));
+  }
+}
+
+void store_tile(const Plan& plan, Operand operand, const KernelTable& table, DType compute,
+                const RowSlice& slice, std::int64_t col_begin, std::int64_t n_cols,
+                const void* from) {
+  if (compute == DType::kFloat32) {
+    store_typed(plan, operand, table, table.f32, slice, col_begin, n_cols,
+                static_cast<const float*>(from));
+  } else {
+    store_typed(plan, operand, table, table.f64, slice, col_begin, n_cols,
+                static_cast<const double*>(from));
   }
 }
 
@@ -161,6 +226,22 @@ void store_element(double x, DType dtype, char* to) {
     }
     default:
       std::memcpy(to, &x, sizeof x);
+  }
+}
+
+void store_doubles(DType dtype, const double* from, std::int64_t n, char* to, std::int64_t stride) {
+  const auto store_as = [&](DType type) {  // once for each type: it is known in the loop then
+    for (std::int64_t i = 0; i < n; ++i) store_element(from[i], type, to + i * stride);
+  };
+  switch (dtype) {
+    case DType::kFloat16:
+      return store_as(DType::kFloat16);
+    case DType::kBFloat16:
+      return store_as(DType::kBFloat16);
+    case DType::kFloat32:
+      return store_as(DType::kFloat32);
+    default:
+      return store_as(DType::kFloat64);
   }
 }
 

@@ -12,9 +12,16 @@ namespace simdloss {
 
 // A block of rows of one operand whose distance is constant: `data` points to the first row.
 struct RowSlice {
-  const char* data;
+  const char* data;     // which is written, if the operand is an output
   std::int64_t stride;  // bytes from row to row
   std::int64_t n_rows;
+};
+
+// What a tile of one operand may take: two of them leave room in a 32 KiB L1 cache.
+inline constexpr std::int64_t kTileBytes = 8192;
+
+struct alignas(64) Tile {
+  unsigned char bytes[kTileBytes];
 };
 
 // Whether rows of `operand` can be read where they are, as contiguous elements of type `compute`.
@@ -25,9 +32,18 @@ bool is_direct(const Plan& plan, Operand operand, DType compute);
 void load_tile(const Plan& plan, Operand operand, const TypeKernels& kernels, DType compute,
                const RowSlice& slice, std::int64_t col_begin, std::int64_t n_cols, void* to);
 
+// The reverse for an output: from contiguous elements of type `compute`, rounded once, past the caches
+// if plan.streams says so and the output allows it.
+void store_tile(const Plan& plan, Operand operand, const KernelTable& table, DType compute,
+                const RowSlice& slice, std::int64_t col_begin, std::int64_t n_cols,
+                const void* from);
+
 // n elements of type `dtype`, `stride` bytes apart, as doubles.
 void load_doubles(const TypeKernels& f64_kernels, DType dtype, const char* from,
                   std::int64_t stride, std::int64_t n, double* to);
+
+// n doubles, rounded once, to elements of floating type `dtype`, `stride` bytes apart.
+void store_doubles(DType dtype, const double* from, std::int64_t n, char* to, std::int64_t stride);
 
 // Entries [begin, begin + n) of a weight or mask over `dims`, as doubles.
 void load_entries(const Plan& plan, Operand operand, const Dims& dims, std::int64_t begin,

@@ -157,6 +157,14 @@ inline Wide exp_nonpositive_or_zero(Wide x) {
 inline Wide exp_nonpositive(Wide x) {
   return in_double([](auto v) { return exp_nonpositive(v); }, x);
 }
+inline Wide exp_over_power_of_two(Wide x, Wide power) {
+  using V = Vec<double, isa::Scalar>;
+  return Wide(exp_over_power_of_two(V(x.value()), V(power.value())).reg);
+}
+inline Wide power_of_two_over_exp(Wide x, Wide power) {
+  using V = Vec<double, isa::Scalar>;
+  return Wide(power_of_two_over_exp(V(x.value()), V(power.value())).reg);
+}
 inline Wide expm1(Wide x) {
   if (x.is_finite() && x.exponent() < -200) return x;
   return in_double([](auto v) { return expm1(v); }, x);
@@ -166,11 +174,17 @@ Wide inverse_power_of_two(Wide) {
   return Wide(1.0);  // a sum of any size is in range
 }
 inline Wide zero_if_safe(Wide) { return Wide(0.0); }
+inline Wide ordinary_slope(Wide x) { return x; }
 inline bool is_ordinary_square(Wide) { return true; }
 inline Wide log_cosh(Wide x, Wide e) {
   using V = Vec<double, isa::Scalar>;
   if (x.fits_double()) return Wide(log_cosh(V(x.value()), V(e.value())).reg);
   return x.exponent() > 0 ? abs(x) - Wide(kLn2) : Wide(0.5) * x * x;
+}
+inline Wide tanh(Wide x, Wide e) {
+  using V = Vec<double, isa::Scalar>;
+  if (x.fits_double()) return Wide(tanh(V(x.value()), V(e.value())).reg);
+  return x.exponent() > 0 ? copysign(Wide(1.0), x) : x;
 }
 inline SigmoidPair<Wide> sigmoid_pair(Wide x, Wide e) {
   using V = Vec<double, isa::Scalar>;

@@ -217,6 +217,14 @@ FITS = {
         high=mpf(1),
         degree={"float": 6, "double": 13},
     ),
+    # tanh x = x + x z q(z), z = x^2, |x| < 5/8
+    "tanh": Fit(
+        target=lambda z: (mp.tanh(mp.sqrt(z)) / mp.sqrt(z) - 1) / z,
+        weight=lambda z: z * mp.sqrt(z) / mp.tanh(mp.sqrt(z)),
+        low=mpf(0),
+        high=mpf(25) / 64,
+        degree={"float": 4, "double": 10},
+    ),
     # log1p(t) = t + t^2 q(t) for t = e^(-2 |x|), |x| >= 1; the error counts against log cosh x
     "log_cosh_tail": Fit(
         target=lambda t: (mp.log1p(t) - t) / t**2,

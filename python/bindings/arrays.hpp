@@ -46,14 +46,14 @@ class Arrays {
 
   // What y_pred's rows are compared with; null where absent.
   void set_references(const py::object& labels, const py::object& embeddings) {
-    const auto set = [&](const py::object& given, const char* reader, const char* argument,
-                         std::size_t i) {
-      if (!given) return;
-      references_[i] = py::module_::import("simdloss._array").attr(reader)(given, argument);
-      read_view(references_[i].ptr(), reference_views_[i]);
-    };
-    set(labels, "class_ids", "ref_labels", 0);
-    set(embeddings, "to_ndarray", "ref_embeddings", 1);
+    set_reference(labels, "class_ids", "ref_labels", 0);
+    set_reference(embeddings, "to_ndarray", "ref_embeddings", 1);
+  }
+
+  // What losses are multiplied by, for their derivatives.
+  void set_cotangent(const py::object& value) {
+    require(value.ptr(), "cotangent");
+    set_reference(value, "to_ndarray", "cotangent", 2);
   }
 
   Operands operands() const {
@@ -66,6 +66,8 @@ class Arrays {
   }
 
   const ArrayView& y_pred() const { return views_[1]; }
+  PyArrayObject* y_pred_array() const { return y_pred_array_; }
+  const ArrayView& cotangent() const { return reference_views_[2]; }
 
   bool may_overlap_with(const ArrayView& out) const {
     for (std::size_t i = 0; i < views_.size(); ++i) {
@@ -91,14 +93,24 @@ class Arrays {
       present_[i] = given[i] != Py_None;
       if (present_[i] && !read_view(given[i], views_[i])) return false;
     }
+    y_pred_array_ = reinterpret_cast<PyArrayObject*>(given[1]);
     return true;
   }
 
+  void set_reference(const py::object& given, const char* reader, const char* argument,
+                     std::size_t i) {
+    if (!given) return;
+    references_[i] = py::module_::import("simdloss._array").attr(reader)(given, argument);
+    read_view(references_[i].ptr(), reference_views_[i]);
+  }
+
   std::array<ArrayView, 4> views_;
+  PyArrayObject* y_pred_array_ = nullptr;
   std::array<bool, 4> present_{};
   py::object converted_;
-  std::array<ArrayView, 2> reference_views_;
-  std::array<py::object, 2> references_;
+  // Beside the four: labels and embeddings to compare with, and the cotangent.
+  std::array<ArrayView, 3> reference_views_;
+  std::array<py::object, 3> references_;
 };
 
 }  // namespace simdloss::python

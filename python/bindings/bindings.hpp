@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "simdloss/evaluate.hpp"
+#include "simdloss/gradient.hpp"
 
 namespace simdloss::python {
 
@@ -36,6 +37,7 @@ double parse_number(py::handle value, const std::string& argument);
 Axes parse_axes(py::handle axis, const LossInfo& info);
 Reduction parse_reduction(py::handle reduction);
 Empty parse_empty(py::handle empty);
+Curvature parse_curvature(py::handle hessian);
 DType parse_floating(std::string_view name, const char* argument);
 
 /// Options that few losses have, from a dict or None.
@@ -57,5 +59,6 @@ void add_runtime(py::module_& m);
 void add_partial_sums(py::module_& m);
 void add_dlpack(py::module_& m);
 void add_loss(py::module_& m);
+void add_gradient(py::module_& m);
 
 }  // namespace simdloss::python

@@ -6,11 +6,9 @@
 // in the core.
 
 #include <algorithm>
-#include <chrono>
 #include <cstddef>
-#include <exception>
-#include <new>
-#include <stdexcept>
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -18,6 +16,7 @@
 
 #include "arrays.hpp"
 #include "bindings.hpp"
+#include "call.hpp"
 #include "numpy_view.hpp"
 
 #include <structmember.h>
@@ -33,35 +32,6 @@ std::uint64_t fingerprint_of(std::string_view identity) {
     hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
   }
   return hash | 1;  // 0 is the fingerprint of no loss
-}
-
-// --- Running ------------------------------------------------------------------------------------
-
-// From this many elements on a call gives up the GIL and looks for Ctrl-C: about 10 us of work.
-constexpr std::int64_t kLargeCall = std::int64_t{1} << 14;
-
-// Request::interrupted: whether a signal handler has raised. Looks every 50 ms only, for it
-// waits for the GIL. `context` is the time of the last look.
-using Clock = std::chrono::steady_clock;
-
-bool signal_raised(void* context) {
-  auto& last = *static_cast<Clock::time_point*>(context);
-  const Clock::time_point now = Clock::now();
-  if (now - last < std::chrono::milliseconds(50)) return false;
-  last = now;
-  const py::gil_scoped_acquire gil;
-  return PyErr_CheckSignals() != 0;
-}
-
-template <class Kernel>
-auto run(const BoundLoss* loss, const Arrays& arrays, Request& request, Kernel&& kernel) {
-  const bool is_special = loss != nullptr && loss->info().axis_kind == AxisKind::kNone;
-  if (!is_special && element_count(arrays.y_pred()) < kLargeCall) return kernel();
-  Clock::time_point last_look = Clock::now();
-  request.interrupted = &signal_raised;
-  request.interrupted_context = &last_look;
-  const py::gil_scoped_release no_gil;
-  return kernel();
 }
 
 // A loss of the catalogue, or (without one) per-sample losses that y_pred holds.
@@ -82,119 +52,13 @@ struct Subject {
   }
 };
 
-// The rank of y_pred after the adjustment of a missing last axis of length 1.
-std::int64_t adjusted_rank(const LossInfo& info, const Operands& operands) {
-  if (info.target == Target::kClassId) return operands.y_pred.rank;
-  const auto [low, high] = std::minmax(operands.y_true.rank, operands.y_pred.rank);
-  return low == 1 ? high : low;
-}
-
-// Warns, as Keras does, of labels over one class only. The axis has been checked.
-void warn_of_one_class(const LossInfo& info, const Operands& operands, const Axes& axes) {
-  if (!info.has_classes || info.target != Target::kLabel) return;
-  const ArrayView& p = operands.y_pred;
-  const std::int64_t rank = adjusted_rank(info, operands);
-  const std::int64_t axis = axes.list[0] < 0 ? axes.list[0] + rank : axes.list[0];
-  if (axis < p.rank && p.shape[axis] != 1) return;
-  std::vector<std::int64_t> shape(p.shape, p.shape + std::min<std::int64_t>(p.rank, rank));
-  shape.resize(static_cast<std::size_t>(rank), 1);
-  const std::string_view entry = info.name;
-  const std::string function(entry.substr(0, entry.find("_from_logits")));
-  const std::string message =
-      "In loss " + function +
-      ", expected y_pred.shape to be (batch_size, num_classes) with num_classes > 1. Received: "
-      "y_pred.shape=" +
-      shape_text(shape.data(), shape.size()) +
-      ". Consider using 'binary_crossentropy' if you only have 2 classes.";
-  // The caller of a function or of Loss.__call__.
-  if (PyErr_WarnEx(PyExc_SyntaxWarning, message.c_str(), 2) < 0) throw py::error_already_set();
-}
-
-void read_settings(Request& request) {
-  request.epsilon = epsilon();
-  request.threads = threads();
-}
-
-[[noreturn]] void refuse_out(ErrorCode code, const std::string& message) {
-  throw Error(code, "out", "out " + message);
-}
-
-// The caller's array for the result: an ndarray (or a subclass, for memory maps).
-PyArrayObject* checked_out(py::handle out, const ResultType& type) {
-  if (!PyArray_Check(out.ptr())) {
-    refuse_out(ErrorCode::kType,
-               std::string("must be a numpy.ndarray; received ") + Py_TYPE(out.ptr())->tp_name);
-  }
-  auto* array = reinterpret_cast<PyArrayObject*>(out.ptr());
-  const std::optional<DType> dtype = dtype_of(PyArray_DESCR(array));
-  if (!dtype || !is_floating(*dtype)) {
-    refuse_out(ErrorCode::kType,
-               "must be of dtype float16, bfloat16, float32 or float64, in native byte order; "
-               "received " +
-                   py::str(out.attr("dtype")).cast<std::string>());
-  }
-  if (*dtype == DType::kBFloat16) result_descr(*dtype);  // ImportError without ml_dtypes
-  if (!PyArray_ISWRITEABLE(array)) refuse_out(ErrorCode::kValue, "is read-only");
-  const auto rank = static_cast<std::size_t>(PyArray_NDIM(array));
-  if (!std::equal(type.shape.begin(), type.shape.end(), dims_of(array), dims_of(array) + rank)) {
-    refuse_out(ErrorCode::kValue, "must have the shape of the result, " +
-                                      shape_text(type.shape.data(), type.shape.size()) +
-                                      "; received " +
-                                      py::repr(out.attr("shape")).cast<std::string>());
-  }
-  return array;
-}
-
 py::object compute(Subject subject, const Arrays& arrays, Request& request, py::handle out) {
   const Operands operands = arrays.operands();
   const ResultType type = subject.type(operands, request);
   if (subject.loss != nullptr) warn_of_one_class(subject.loss->info(), operands, request.axes);
-  const auto shape = static_cast<int>(type.shape.size());
-  const auto fill = [&](const MutableArrayView& view) {
-    run(subject.loss, arrays, request, [&] { subject.compute(operands, request, view); });
-  };
-  if (out.is_none() && type.shape.empty()) {
-    double scalar = 0;  // of any floating type
-    fill({&scalar, type.dtype, 0, nullptr, nullptr});
-    return new_scalar(result_descr(type.dtype), &scalar);
-  }
-  if (out.is_none()) {
-    py::object array = new_array(result_descr(type.dtype), shape, type.shape.data());
-    fill(mutable_view(reinterpret_cast<PyArrayObject*>(array.ptr()), type.dtype));
-    return array;
-  }
-  PyArrayObject* target = checked_out(out, type);
-  const DType dtype = *dtype_of(PyArray_DESCR(target));
-  const ArrayView memory{PyArray_DATA(target), dtype, shape, dims_of(target), strides_of(target)};
-  if (!arrays.may_overlap_with(memory)) {
-    fill(mutable_view(target, dtype));
-  } else {
-    // The result would overwrite elements that are still to be read.
-    const py::object copy = new_array(result_descr(dtype), shape, type.shape.data());
-    auto* source = reinterpret_cast<PyArrayObject*>(copy.ptr());
-    fill(mutable_view(source, dtype));
-    if (PyArray_CopyInto(target, source) < 0) throw py::error_already_set();
-  }
-  return py::reinterpret_borrow<py::object>(out);
-}
-
-// Calls `body` and turns its exceptions into Python's.
-template <class Body>
-PyObject* guarded(Body&& body) noexcept {
-  try {
-    return body().release().ptr();
-  } catch (py::error_already_set& error) {
-    error.restore();
-  } catch (const Error& error) {
-    set_python_error(error);
-  } catch (const std::bad_alloc&) {
-    PyErr_NoMemory();
-  } catch (const std::length_error&) {  // of a vector that no memory holds
-    PyErr_NoMemory();
-  } catch (const std::exception& error) {
-    PyErr_SetString(PyExc_RuntimeError, error.what());
-  }
-  return nullptr;
+  Output result(type, out, arrays);
+  run(subject.loss, arrays, request, [&] { subject.compute(operands, request, result.view()); });
+  return result.finish();
 }
 
 // --- _core.evaluate -----------------------------------------------------------------------------
@@ -213,13 +77,19 @@ PyObject* evaluate_once(PyObject*, PyObject* const* args, Py_ssize_t n_args) {
     request.reduction = Reduction::kNone;
     request.default_dtype = floatx();
     read_settings(request);
+    const Cotangent* const cotangent = as_cotangent(args[6]);
+    const py::handle out = cotangent != nullptr ? py::handle(cotangent->out) : args[6];
     // Without ml_dtypes no array can hold a bfloat16 result: it is float32, see [bfloat16].
     const DType given = arrays.y_pred().dtype;
     const DType result = is_floating(given) ? given : request.default_dtype;
-    if (args[6] == Py_None && result == DType::kBFloat16 && !have_ml_dtypes()) {
+    if (out.is_none() && result == DType::kBFloat16 && !have_ml_dtypes()) {
       request.dtype = DType::kFloat32;
     }
-    return compute({&loss}, arrays, request, args[6]);
+    if (cotangent != nullptr) {
+      arrays.set_cotangent(cotangent->value);
+      return vector_jacobian_product(loss, arrays, request, out);
+    }
+    return compute({&loss}, arrays, request, out);
   });
 }
 
@@ -283,23 +153,7 @@ void check_mergeable(const Subject& subject, const Operands& operands, Request r
 
 // --- _core.Loss ---------------------------------------------------------------------------------
 
-struct LossObject {
-  PyObject_HEAD vectorcallfunc vectorcall;
-  std::optional<BoundLoss> loss;
-  std::uint64_t fingerprint;  // of per-sample losses, where there is no loss
-  Request request;
-};
-
-LossObject& as_loss(PyObject* self) { return *reinterpret_cast<LossObject*>(self); }
-
 Subject subject_of(const LossObject& self) { return {self.loss ? &*self.loss : nullptr}; }
-
-Arrays arrays_of(const LossObject& self, PyObject* const* args, Py_ssize_t n_args) {
-  PyObject* weight = n_args > 2 ? args[2] : Py_None;
-  PyObject* mask = n_args > 3 ? args[3] : Py_None;
-  if (!self.loss) return {nullptr, args[1], weight, mask, Target::kReal, self.request.dtype};
-  return {args[0], args[1], weight, mask, self.loss->info().target, self.request.dtype};
-}
 
 PyObject* loss_call(PyObject* self, PyObject* const* args, std::size_t flags, PyObject* keywords) {
   return guarded([&]() -> py::object {
@@ -387,6 +241,15 @@ py::object new_loss_type() {
   static PyMethodDef methods[] = {
       {"partial", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(&loss_partial)),
        METH_FASTCALL, "partial(y_true, y_pred, sample_weight=None, mask=None) -> PartialSums"},
+      {"value_and_grad",
+       reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(&loss_value_and_grad)),
+       METH_FASTCALL,
+       "value_and_grad(y_true, y_pred, sample_weight, mask, out, empty, scale) -> value, gradient"},
+      {"value_grad_hess",
+       reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(&loss_value_grad_hess)),
+       METH_FASTCALL,
+       "value_grad_hess(y_true, y_pred, sample_weight, mask, empty, scale, hessian)\n"
+       "-> value, gradient, Hessian"},
       {nullptr, nullptr, 0, nullptr}};
   static PyMemberDef members[] = {
       {"__vectorcalloffset__", T_PYSSIZET, offsetof(LossObject, vectorcall), READONLY, nullptr},
@@ -413,7 +276,9 @@ void add_loss(py::module_& m) {
       {"evaluate", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(&evaluate_once)),
        METH_FASTCALL,
        "evaluate(name, params, axis, extras, y_true, y_pred, out, /)\n--\n\n"
-       "Per-sample losses by the entry `name` of the catalogue."},
+       "Per-sample losses by the entry `name` of the catalogue. If `out` is a Cotangent, the "
+       "product\n"
+       "of that and their Jacobian by y_pred."},
       {nullptr, nullptr, 0, nullptr}};
   if (PyModule_AddFunctions(m.ptr(), functions) < 0) throw py::error_already_set();
   m.attr("Loss") = new_loss_type();

@@ -45,6 +45,7 @@ py::list catalog_as_dicts() {
                                                            : "none";
     loss["has_classes"] = info.has_classes;
     loss["needs_elements"] = info.needs_elements;
+    loss["has_hessian"] = info.has_hessian;
     loss["converts_binary_labels"] = info.converts_binary_labels;
     losses.append(loss);
   }
@@ -61,6 +62,9 @@ void set_python_error(const Error& error) {
       return;
     case ErrorCode::kType:
       PyErr_SetString(PyExc_TypeError, error.what());
+      return;
+    case ErrorCode::kNotSupported:
+      PyErr_SetString(PyExc_NotImplementedError, error.what());
       return;
     case ErrorCode::kValue:
       PyErr_SetString(PyExc_ValueError, error.what());
@@ -93,4 +97,5 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used(),
   add_partial_sums(m);
   add_dlpack(m);
   add_loss(m);
+  add_gradient(m);
 }

@@ -20,6 +20,7 @@
 #include <cstring>
 #include <optional>
 #include <string_view>
+#include <utility>
 
 #include "simdloss/array_view.hpp"
 
@@ -144,6 +145,21 @@ inline py::object new_array(py::object descr, int rank, const std::int64_t* shap
   PyObject* array = PyArray_NewFromDescr(
       &PyArray_Type, reinterpret_cast<PyArray_Descr*>(descr.release().ptr()), rank,
       reinterpret_cast<const npy_intp*>(shape), nullptr, nullptr, 0, nullptr);
+  if (array == nullptr) throw py::error_already_set();
+  return py::reinterpret_steal<py::object>(array);
+}
+
+/// The same in the memory order of `like` and of its shape; in C order where elements of `like` share
+/// memory.
+inline py::object new_array_like(py::object descr, PyArrayObject* like) {
+  const int rank = PyArray_NDIM(like);
+  bool is_c_order = PyArray_IS_C_CONTIGUOUS(like);
+  for (int i = 0; i < rank; ++i) {
+    is_c_order = is_c_order || (PyArray_STRIDE(like, i) == 0 && PyArray_DIM(like, i) > 1);
+  }
+  if (is_c_order) return new_array(std::move(descr), rank, dims_of(like));
+  PyObject* array = PyArray_NewLikeArray(
+      like, NPY_KEEPORDER, reinterpret_cast<PyArray_Descr*>(descr.release().ptr()), 0);
   if (array == nullptr) throw py::error_already_set();
   return py::reinterpret_steal<py::object>(array);
 }

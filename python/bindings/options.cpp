@@ -179,6 +179,12 @@ Empty parse_empty(py::handle empty) {
       {{"zero", Empty::kZero}, {"nan", Empty::kNan}, {"raise", Empty::kRaise}});
 }
 
+Curvature parse_curvature(py::handle hessian) {
+  return parse_name<Curvature>(
+      hessian, "hessian", "'diagonal' or 'upper_bound'",
+      {{"diagonal", Curvature::kDiagonal}, {"upper_bound", Curvature::kUpperBound}});
+}
+
 DType parse_floating(std::string_view name, const char* argument) {
   for (const DType dtype : {DType::kFloat32, DType::kFloat64, DType::kFloat16, DType::kBFloat16}) {
     if (name == dtype_name(dtype)) return dtype;

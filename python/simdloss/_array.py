@@ -41,7 +41,7 @@ def bfloat16_dtype() -> np.dtype[Any]:
     except ImportError as error:
         raise ImportError(
             "bfloat16 results need the package ml_dtypes (pip install ml_dtypes); "
-            "or ask for dtype='float32'"
+            "or ask for dtype='float32', and for gradients by a y_pred of float32"
         ) from error
     dtype: np.dtype[Any] = np.dtype(bfloat16)
     return dtype
@@ -374,7 +374,7 @@ def _from_protocols(value: Any, argument: str) -> NDArray:
     if ("jax", "Tracer") in ancestors:
         raise TypeError(
             f"{argument} is a traced JAX value: simdloss cannot run under jit or grad; pass "
-            f"concrete arrays"
+            f"concrete arrays, or call it through jax.pure_callback (see docs/gradients.md)"
         )
     if getattr(value, "requires_grad", False):
         raise TypeError(f"{argument} is a tensor that requires grad; pass {argument}.detach()")

@@ -21,6 +21,7 @@ class _Entry(TypedDict):
     axis_kind: Literal["any", "one", "none"]
     has_classes: bool
     needs_elements: bool
+    has_hessian: bool
     converts_binary_labels: bool
 
 __version__: str
@@ -63,6 +64,32 @@ class Loss:
     def partial(
         self, y_true: Any, y_pred: Any, sample_weight: Any = None, mask: Any = None, /
     ) -> PartialSums: ...
+    def value_and_grad(
+        self,
+        y_true: Any,
+        y_pred: Any,
+        sample_weight: Any,
+        mask: Any,
+        out: Any,
+        empty: str,
+        scale: float | None,
+        /,
+    ) -> tuple[Any, Any]: ...
+    def value_grad_hess(
+        self,
+        y_true: Any,
+        y_pred: Any,
+        sample_weight: Any,
+        mask: Any,
+        empty: str,
+        scale: float | None,
+        hessian: str,
+        /,
+    ) -> tuple[Any, Any, Any]: ...
+
+@final
+class Cotangent:
+    def __init__(self, value: Any, out: Any) -> None: ...
 
 class PartialSums:
     def __init__(self) -> None: ...

@@ -94,6 +94,31 @@ apply_class_balancing: whether terms are weighted by alpha (label 1) and 1 - alp
     (label 0).
 alpha: the weight of the label 1, in [0, 1].
 gamma: how strongly well-predicted elements are played down, >= 0.""",
+    "call_inputs": """\
+y_true: what is true, as in a call.
+y_pred: what was predicted, as in a call.
+sample_weight: as in a call.
+mask: as in a call.""",
+    "scale": """\
+scale: a finite number that takes the place of 1 / n, and of what else the reduction
+    multiplies weighted losses by, in derivatives alone. So pieces of a batch give the
+    gradient of the whole.""",
+    "empty": """\
+empty: what the mean over nothing is: "zero", "nan" or "raise". Its derivatives have no
+    elements, or are 0.""",
+    "scale_of_a_row": """\
+s = w m under the reductions "sum" and None (the derivative of the sum of all losses);
+w / n under "sum_over_batch_size" and "mean", or w / (n mean(m)) where the mask is not 0;
+and w m / sum(w m) under "mean_with_sample_weight". w are the weights, m is the mask and n
+the number of rows.""",
+    "gradient": """\
+That is an ndarray (a NumPy scalar if `y_pred` is one number) of the shape and dtype of
+`y_pred`, in its memory order; of the dtype of the result if it holds integers or bools.""",
+    "call_raises": """\
+ValueError, TypeError: as a call does.
+ImportError: for `y_pred` of bfloat16 without the package ml_dtypes.""",
+    "raises_of_scale": """\
+ValueError, TypeError: for a `scale` that is no finite number.""",
     "reduction": """\
 reduction: "sum_over_batch_size" or its other name "mean", "sum",
     "mean_with_sample_weight", or "none" or None for the weighted loss of each sample.""",
@@ -131,12 +156,20 @@ _RAISES_OF_IDS = f"""{_RAISES}
         the number of classes, and how many such ids there are. The ids of rows that are
         skipped (weight 0, outside the mask) are not looked at."""
 
+_DERIVATIVE_RULES = """\
+Rows that are skipped (weight 0, outside the mask, ignored class) have derivatives of exactly 0,
+whatever they hold. At kinks derivatives are those of Keras on PyTorch: half of both sides where
+a maximum of two is a tie, equal shares among equal largest elements, 0 for |x| at 0; a clipped
+probability has the derivative of the bound at the bound, and 0 beyond it. The rules for each
+loss are in docs/gradients.md."""
+
 _RAISES_OF_PAIRS = f"""{_RAISES}
     ValueError: for ids that are no whole numbers. The error names the first one, its
         position, and how many such ids there are."""
 
 # Whole sections.
 _SECTIONS = {
+    "derivative_rules": _DERIVATIVE_RULES,
     "raises_of_ids": _RAISES_OF_IDS,
     "raises_of_pairs": _RAISES_OF_PAIRS,
     "instance_of_pairs": f"{_INSTANCE}\n\n{_RAISES_OF_PAIRS}",

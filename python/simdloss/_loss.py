@@ -7,27 +7,23 @@ import re
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from simdloss import _core
 from simdloss._array import class_float, dtype_name, to_call_dtype, to_ndarray
+from simdloss._differentiable import Differentiable
 from simdloss._doc import document_class, documented
 from simdloss._registry import EXTRAS, PARAMETERS, entry_name
 from simdloss._structure import adjust_ranks, map_leaves
+from simdloss._types import ArrayLike as ArrayLike
+from simdloss._types import Axis as Axis
+from simdloss._types import DTypeLike as DTypeLike
+from simdloss._types import Result as Result
 
 if TYPE_CHECKING:
     from typing_extensions import Self
-
-# Whatever turns into an array of real numbers: ndarrays, lists, scalars, pandas objects, and
-# anything with __array__ or, on the CPU, __dlpack__.
-ArrayLike: TypeAlias = Any
-# A NumPy scalar or an ndarray, as shapes and options decide; so NumPy's own reductions are typed.
-Result: TypeAlias = Any
-Axis: TypeAlias = "int | tuple[int, ...] | list[int] | None"
-# A dtype name, numpy.dtype, scalar type or dtype policy.
-DTypeLike: TypeAlias = Any
 
 _names_used: Counter[str] = Counter()
 _names_lock = threading.Lock()
@@ -62,7 +58,7 @@ def _refuse_data(cls: type, options: Mapping[str, Any]) -> None:
 
 
 @documented
-class Loss:
+class Loss(Differentiable):
     """Base class of all losses: subclass it and write `call(y_true, y_pred)`.
 
     `call` receives arrays of this loss's dtype and returns the loss of each sample. Weights, mask

@@ -8,56 +8,22 @@
 #include <cstdint>
 #include <cstring>
 #include <limits>
-#include <random>
 #include <vector>
 
 #include "calls.hpp"
 #include "circle.hpp"
+#include "circle_oracle.hpp"
 #include "each_isa.hpp"
 #include "guarded_page.hpp"
 
 using namespace simdloss;
 using namespace simdloss::test;
+using namespace simdloss::test::circle;
 
 namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
-
-// One side: n labels and n rows of d components.
-struct Side {
-  Array<std::int64_t> labels;
-  Array<double> rows;
-
-  std::int64_t n() const { return labels.shape[0]; }
-  std::int64_t d() const { return rows.shape[1]; }
-  double& at(std::int64_t i, std::int64_t k) {
-    return rows.values[static_cast<std::size_t>(i * d() + k)];
-  }
-};
-
-Side side_of(std::vector<std::int64_t> labels, std::vector<double> rows) {
-  const auto n = static_cast<std::int64_t>(labels.size());
-  const std::int64_t d = n > 0 ? static_cast<std::int64_t>(rows.size()) / n : 1;
-  return {{std::move(labels), {n}, {}, DType::kInt64}, {std::move(rows), {n, d}}};
-}
-
-Side random_side(std::int64_t n, std::int64_t d, int classes, unsigned seed) {
-  std::mt19937_64 random(seed);
-  std::normal_distribution<double> normal;
-  std::vector<std::int64_t> labels;
-  std::vector<double> rows;
-  for (std::int64_t i = 0; i < n; ++i) {
-    labels.push_back(static_cast<std::int64_t>(random() % static_cast<unsigned>(classes)));
-    double square = 0;
-    for (std::int64_t k = 0; k < d; ++k) {
-      rows.push_back(normal(random));
-      square += rows.back() * rows.back();
-    }
-    for (auto x = rows.end() - d; x != rows.end(); ++x) *x /= std::sqrt(square);
-  }
-  return side_of(std::move(labels), std::move(rows));
-}
 
 std::vector<double> losses_of(const Side& queries, const Side& references,
                               const CircleOptions& options = {},
@@ -79,8 +45,7 @@ std::vector<long double> defined(const Side& queries, const Side& references,
     for (std::int64_t j = 0; j < references.n(); ++j) {
       long double s = 0;
       for (std::int64_t k = 0; k < queries.d(); ++k) {
-        s += static_cast<long double>(const_cast<Side&>(queries).at(i, k)) *
-             const_cast<Side&>(references).at(j, k);
+        s += static_cast<long double>(queries.at(i, k)) * references.at(j, k);
       }
       const long double d = std::max(1 - s, 0.0L);
       const auto q = static_cast<std::size_t>(i);

@@ -14,35 +14,19 @@
 
 #include "calls.hpp"
 #include "ctc.hpp"
+#include "ctc_oracle.hpp"
 #include "each_isa.hpp"
 #include "guarded_page.hpp"
 #include "half.hpp"
 
 using namespace simdloss;
 using namespace simdloss::test;
+using namespace simdloss::test::ctc;
 
 namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
-
-using Ids = Array<std::int64_t>;
-using Logits = Array<double>;
-
-Ids ids_of(std::vector<std::int64_t> values, std::int64_t batch) {
-  const auto n = static_cast<std::int64_t>(values.size());
-  return {std::move(values), {batch, batch > 0 ? n / batch : 0}, {}, DType::kInt64};
-}
-
-Logits random_logits(std::vector<std::int64_t> shape, double scale, unsigned seed) {
-  std::mt19937_64 random(seed);
-  std::normal_distribution<double> normal(0, scale);
-  std::int64_t n = 1;
-  for (const std::int64_t size : shape) n *= size;
-  Logits logits{std::vector<double>(static_cast<std::size_t>(n)), std::move(shape)};
-  for (double& x : logits.values) x = normal(random);
-  return logits;
-}
 
 std::vector<double> losses_of(const ArrayView& ids, const ArrayView& logits,
                               const KernelTable& table = active_table()) {

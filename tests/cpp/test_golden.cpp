@@ -75,11 +75,15 @@ std::uint64_t encode(double x, DType dtype) {
   return sign | static_cast<std::uint64_t>(exponent + 15) << 10 | (wide >> 42 & 0x3FF);
 }
 
+// At most so many elements of a derivative are in the file, evenly spaced.
+constexpr std::size_t kMaxElements = 8;
+
 struct Batch {
   std::string entry, params, dtype, y_true, y_pred;
   std::int64_t rows = 0, cols = 0;
   std::uint64_t seed = 0;
-  std::vector<std::string> results;  // the mean, then samples
+  std::vector<std::string> results;                   // the mean, then samples
+  std::vector<std::vector<std::string>> derivatives;  // gradient and Hessian, as far as there
 };
 
 std::vector<Batch> read_batches(const std::string& path) {
@@ -92,7 +96,15 @@ std::vector<Batch> read_batches(const std::string& path) {
     std::istringstream fields(line);
     fields >> batch.entry >> batch.params >> batch.dtype >> batch.y_true >> batch.y_pred >>
         batch.rows >> batch.cols >> batch.seed;
-    for (std::string field; fields >> field;) batch.results.push_back(field);
+    for (std::string field; fields >> field;) {
+      if (field == "/") {
+        batch.derivatives.emplace_back();
+      } else if (batch.derivatives.empty()) {
+        batch.results.push_back(field);
+      } else {
+        batch.derivatives.back().push_back(field);
+      }
+    }
     REQUIRE(batch.results.size() >= 2);
     batches.push_back(batch);
   }
@@ -164,6 +176,30 @@ void check_batch(const Batch& batch) {
   for (std::size_t i = 1; i < batch.results.size(); ++i) {
     CAPTURE(i);
     CHECK(read_code(&samples[(i - 1) * size], size) == std::stoull(batch.results[i], nullptr, 16));
+  }
+
+  request.reduction = Reduction::kSum;
+  const auto n = static_cast<std::size_t>(batch.rows * batch.cols);
+  std::vector<char> found[2] = {std::vector<char>(n * size), std::vector<char>(n * size)};
+  const MutableArrayView gradient{found[0].data(), dtype, 2, shape, nullptr};
+  const MutableArrayView hessian{found[1].data(), dtype, 2, shape, nullptr};
+  const MutableArrayView value{mean.data(), dtype, 0, nullptr, nullptr};
+  CHECK(batch.derivatives.size() == (loss.info().has_hessian ? 2 : 1));
+  if (loss.info().has_hessian) {
+    value_gradient_and_hessian(loss, operands, request, Curvature::kDiagonal, value, gradient,
+                               hessian);
+  } else {
+    value_and_gradient(loss, operands, request, value, gradient);
+  }
+  for (std::size_t k = 0; k < batch.derivatives.size(); ++k) {
+    const std::vector<std::string>& expected = batch.derivatives[k];
+    const std::size_t step = (n + kMaxElements - 1) / kMaxElements;
+    REQUIRE(expected.size() == (n + step - 1) / step);
+    for (std::size_t i = 0; i < expected.size(); ++i) {
+      CAPTURE(k);
+      CAPTURE(i);
+      CHECK(read_code(&found[k][i * step * size], size) == std::stoull(expected[i], nullptr, 16));
+    }
   }
 }
 

@@ -10,18 +10,20 @@ from typing import Any
 import numpy as np
 import pytest
 
-from spec.arithmetic import MP, VECTORIZED
+from spec.arithmetic import MP, VECTORIZED, to_fraction
 from spec.case import Cells
-from spec.numbers import BFLOAT16, FLOAT16, FLOAT32, FLOAT64
-from spec.semantics import Reduced, adjust_ranks
+from spec.numbers import BFLOAT16, FLOAT16, FLOAT32, FLOAT64, FORMATS
+from spec.semantics import Reduced, adjust_ranks, signed
 from support.accuracy import make_pool
+from support.autograd import GradientCall, gradients
+from support.gradients import GRADIENT_VARIANTS, slopes_of
 from support.keras_calls import (
     call_keras_function,
     known_to_keras,
     reduce_with_keras,
     squeeze_or_expand_to_same_rank,
 )
-from support.variants import Variant, both_widths, every_reduction, every_variant
+from support.variants import BY_NAME, Variant, both_widths, every_reduction, every_variant
 
 
 @every_variant
@@ -175,3 +177,89 @@ def test_rounding_agrees_with_numpy(fmt: Any, dtype: Any) -> None:
     with np.errstate(over="ignore"):
         expected = x.astype(dtype).astype(np.float64)
     np.testing.assert_array_equal([fmt.round(Fraction(v)) for v in x.tolist()], expected)
+
+
+@every_variant
+def test_derivatives_agree_with_differences(variant: Variant) -> None:
+    """The derivatives come of rules; differences of values over a tiny step know none of them."""
+    case, step = variant.case, MP.ldexp(MP.mpf(1), -40)
+    setting = case.setting(variant.options, "float64")
+    for t, p in zip(*variant.draw_rows((3, 4), "float64"), strict=True):
+        cells = Cells(case, t, p, setting)
+
+        def moved(i: int, by: int, cells: Cells = cells) -> Any:
+            """The loss with one element moved by a number of steps."""
+            return cells.moved(i, by * step).row().value
+
+        for i in range(4):
+            found = cells.slopes(i)
+            f = {k: moved(i, k) for k in (-2, -1, 0, 1, 2)}
+            first = (8 * (f[1] - f[-1]) - (f[2] - f[-2])) / (12 * step)
+            second = (16 * (f[1] + f[-1]) - (f[2] + f[-2]) - 30 * f[0]) / (12 * step * step)
+            assert abs(found.gradient.value - first) <= 1e-25 * (1 + abs(first))
+            assert (found.hessian is None) == (case.hessian is None)
+            if found.hessian is not None:
+                assert abs(found.hessian.value - second) <= 1e-25 * (1 + abs(second))
+
+
+def test_derivatives_agree_with_jax_on_everyday_values() -> None:
+    """Keras's own, by jax.grad in float64, in one process for all of them."""
+    known = [v for v in GRADIENT_VARIANTS if known_to_keras(v.case, v.options)]
+    calls, exact = [], []
+    for variant in known:
+        case, (t, p) = variant.case, variant.draw((4, 5), "float64")
+        p /= 2  # softmax of the logits is within Keras's clip bounds then
+        cotangent = variant.rng().standard_normal(4)
+        options = case.keras_arguments(variant.options)
+        calls.append(GradientCall(case.function, t, p, options, cotangent))
+        labels = signed(t) if case.converts_binary_labels else t
+        exact.append(slopes_of(variant, labels, p, "float64"))
+    assert len(calls) > 40
+    for variant, call, rows, answer in zip(
+        known, calls, exact, gradients("jax", calls), strict=True
+    ):
+        assert not answer.error
+        rel = 1e-8 if variant.options.get("q") == 1e-6 else 1e-12
+        for c, row, theirs in zip(call.cotangent, rows, answer.value, strict=True):
+            for slopes, derivative in zip(row, theirs.tolist(), strict=True):
+                terms = float(slopes.gradient.bound) * abs(c)
+                assert abs(float(slopes.gradient.value) * c - derivative) <= rel * terms, variant
+
+
+@both_widths
+@every_variant
+def test_error_bounds_of_derivatives_are_sums_of_terms(variant: Variant, dtype: str) -> None:
+    """A is no less than the derivative; so a result that is rounded once keeps the bound."""
+    fmt, n_compared = FORMATS[dtype], 0
+    for regime in variant.case.regimes:
+        t, p = variant.draw_rows((6, 5), dtype, regime)
+        for cells in make_pool(variant, dtype, regime, t, p).groups:
+            found = cells.slopes(2, unit=float(fmt.unit))
+            for row in (found.gradient, found.hessian):
+                if row is None or not MP.isfinite(row.value):
+                    continue
+                n_compared += 1
+                assert row.bound >= 4 * abs(row.value) * (1 - MP.mpf("1e-40"))
+                rounded = fmt.round(to_fraction(row.value))
+                assert row.error(rounded, fmt, fmt) <= 1
+    assert n_compared > len(variant.case.regimes)
+
+
+def test_derivatives_at_kinks_are_left_out() -> None:
+    case = BY_NAME["mean_absolute_error"].case
+    cells = Cells(
+        case, np.array([0.5, 0.5, 0.5]), np.array([0.5, 0.4, 0.6]), case.setting({}, "float32")
+    )
+    found = [float(cells.slopes(i).gradient.value) for i in range(3)]
+    np.testing.assert_array_equal(found, [math.nan, -1 / 3, 1 / 3])
+
+
+def test_derivatives_of_equal_elements() -> None:
+    """The largest of equal logits is not one of them, so there is no kink."""
+    case = BY_NAME["categorical_crossentropy_from_logits"].case
+    cells = Cells(case, np.array([1.0, 0.0, 0.0, 0.0]), np.zeros(4), case.setting({}, "float32"))
+    found = [float(cells.slopes(i).gradient.value) for i in range(4)]
+    assert found == [-0.75, 0.25, 0.25, 0.25]
+    repeated = Cells(case, np.array([1.0, 0.0]), np.zeros(2), case.setting({}, "float32"))
+    counts = np.array([1, 3])
+    assert [float(repeated.slopes(i, counts).gradient.value) for i in range(2)] == found[:2]

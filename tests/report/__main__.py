@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`python -m tests.report {accuracy,bits,differences,frameworks,golden,keras,names} [--write]`.
+"""`python -m tests.report NAME [--write]`, NAME one of accuracy, bits, differences, frameworks,
+golden, gradients, keras, names.
 
 Prints a report, or with --write puts it into docs/ (golden: into tests/golden/). The exit status is
 1 if the report shows a broken promise.
@@ -19,13 +20,14 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # more threads than cores m
 
 
 def main() -> int:
-    from . import accuracy, against_keras, bits, differences, frameworks, golden, names
+    from . import accuracy, against_keras, bits, differences, frameworks, golden, gradients, names
 
     reports = {
         "accuracy": (accuracy.report, "accuracy.md"),
         "bits": (bits.report, "bit-equality.md"),
         "differences": (differences.report, "differences.md"),
         "frameworks": (frameworks.report, "frameworks.md"),
+        "gradients": (gradients.report, "gradients-check.md"),
         "keras": (against_keras.report, "keras.md"),
         "names": (names.report, "names.md"),
     }

@@ -17,7 +17,8 @@ INTRODUCTION = f"""\
 Every deliberate difference from Keras {keras.__version__} on its NumPy backend, as an expression
 that either library evaluates (`f32(x)` is an array of dtype float32, and so on). Everything else
 agrees to a few units in the last place or is nearer to the exact value, which the tests check on
-random calls. Made by `python -m tests.report differences`.
+random calls. Derivatives, which that backend does not have, are compared with Keras on PyTorch: see
+[gradients](gradients.md). Made by `python -m tests.report differences`.
 """
 
 

@@ -195,11 +195,11 @@ def _of_weights(variant: Variant, dtype: str, shape: tuple[int, ...]) -> Iterato
     """Every reduction, shape of weights and mask."""
     rng, regimes = variant.rng("weights", dtype, shape), itertools.cycle(variant.case.regimes)
     for reduction in REDUCTIONS:
-        for weights, mask in _weightings(shape[:-1], rng):
+        for weights, mask in weightings(shape[:-1], rng):
             yield _batch(variant, dtype, shape, next(regimes)).of_class(reduction, weights, mask)
 
 
-def _weightings(shape: tuple[int, ...], rng: np.random.Generator) -> list[tuple[Any, Any]]:
+def weightings(shape: tuple[int, ...], rng: np.random.Generator) -> list[tuple[Any, Any]]:
     """Weights and masks that Keras takes; not twice where two kinds have the same shape."""
     several = [weights_of(kind, shape, rng) for kind in WEIGHTS]
     weights = {w.shape: w for w in several if w is not None}

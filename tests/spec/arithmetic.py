@@ -137,6 +137,11 @@ def sigmoid(m: Arithmetic, x: Any) -> Any:
     return m.where(x < 0, small, m.real(1)) / (1 + small)
 
 
+def number(x: Any) -> Any:
+    """A float, or what is an mpmath number already, as one."""
+    return x if isinstance(x, MP.mpf) else MP.mpf(float(x))
+
+
 def to_fraction(x: Any) -> Fraction:
     """The exact value of a finite mpmath number."""
     numerator, denominator = mpmath.libmp.to_rational(x._mpf_)

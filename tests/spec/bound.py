@@ -20,6 +20,10 @@ class Row:
     bound: Any
     lost: Any
 
+    def times(self, factor: Any) -> Row:
+        """The row of a multiple of the loss."""
+        return Row(self.value * factor, self.bound * abs(factor), self.lost * abs(factor))
+
     def allowed(self, compute: Format, result: Format) -> Any:
         """The largest error that is allowed: k u A + ulp(result) / 2.
 

@@ -6,15 +6,17 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass, field
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from .arithmetic import EXACT, Arithmetic, Exact
+from .arithmetic import EXACT, MP, Arithmetic, Exact
 from .bound import Row
 from .domain import Domain, FloatArray
+from .jets import Jets, slopes
 from .numbers import FLOAT32, FORMATS, Format
 
 Options = Mapping[str, Any]
@@ -85,8 +87,57 @@ Formula = Callable[[Arithmetic, Any, Any, Setting], Any]
 """f(m, t, p, s) of labels t and predictions p, whose last axis is the row."""
 
 
+Kinks = Callable[[Arithmetic, Any, Any, Setting, Any], Any]
+"""f(m, t, p, s, near): elements for which relative errors of size `near` may reach a place where a
+derivative jumps."""
+
+
 def nothing(m: Arithmetic, t: Any, p: Any, s: Setting) -> Any:
     return m.real(0.0)
+
+
+def four(m: Arithmetic, t: Any, p: Any, s: Setting) -> Any:
+    return m.real(4.0)
+
+
+@dataclass(frozen=True)
+class Bound:
+    """The error bound of a derivative by an element, as formulas that give one number for each.
+
+    `terms` is A, the sum of the absolute terms of the derivative (absent: it is one term, so that
+    A is its absolute value); `factor` is k and `lost` what exps or powers taken as 0 count.
+    """
+
+    terms: Formula | None = None
+    factor: Formula = four
+    lost: Formula = nothing
+
+    def row(self, derivative: Any, i: int, m: Arithmetic, t: Any, p: Any, s: Setting) -> Row:
+        """The derivative by element i, with its bound."""
+        if not MP.isfinite(derivative):
+            return Row(derivative, MP.mpf(0), MP.mpf(0))
+
+        def at(formula: Formula) -> Any:
+            found: Any = np.broadcast_to(formula(m, t, p, s), p.shape)[i]
+            return found
+
+        terms = abs(derivative) if self.terms is None else at(self.terms)
+        return Row(derivative, at(self.factor) * terms if terms else MP.mpf(0), at(self.lost))
+
+
+ONE_TERM = Bound()
+
+
+@dataclass(frozen=True)
+class Slopes:
+    """Exact derivatives of the loss of a row by one of its elements; NaN at and near kinks."""
+
+    gradient: Row
+    hessian: Row | None
+
+    def times(self, factor: Any) -> Slopes:
+        """The derivatives of a multiple of the loss."""
+        return Slopes(self.gradient.times(factor), self.hessian and self.hessian.times(factor))
 
 
 @dataclass(frozen=True)
@@ -117,6 +168,11 @@ class Case(ABC):
     row_finish: Literal["mean", "sum", "whole"] = "mean"
     converts_binary_labels: bool = False
     takes_class_weight: bool = False
+
+    gradient: Bound = ONE_TERM
+    hessian: Bound | None = None  # absent: the diagonal says little, so it is not offered
+    gradient_kinks: Kinks | None = None
+    hessian_kinks: Kinks | None = None
 
     @property
     def instance_name(self) -> str:
@@ -196,8 +252,12 @@ class Cells:
     def __init__(self, case: Case, t: Any, p: Any, setting: Setting) -> None:
         self._case, self._setting = case, setting
         t, p = (np.asarray(EXACT.real(np.asarray(a)), dtype=object) for a in (t, p))
-        self._parts = case.parts(EXACT, t, p, setting)
+        self._t, self._p = t, p
         self._n = len(p)
+
+    @cached_property
+    def _parts(self) -> tuple[Any, ...]:
+        return self._case.parts(EXACT, self._t, self._p, self._setting)
 
     def row(self, counts: Array | None = None) -> Row:
         """The row that holds each element once, or `counts` times."""
@@ -207,6 +267,62 @@ class Cells:
         m = Exact([int(k) for k in counts[used]])
         found = self._case.finish(m, parts, self._setting.of_classes(used))
         return Row(*(x[0] for x in found))
+
+    def moved(self, i: int, by: Any) -> Cells:
+        """The elements with one prediction moved."""
+        cells = object.__new__(Cells)
+        vars(cells).update(_case=self._case, _setting=self._setting, _t=self._t, _n=self._n)
+        p = self._p.copy()
+        p[i] += by
+        vars(cells)["_p"] = p
+        return cells
+
+    def slopes(self, i: int, counts: Array | None = None, unit: float = 2.0**-24) -> Slopes:
+        """The derivatives by one instance of element i of the same row.
+
+        They are not compared where a few roundings, of relative size `unit`, reach a kink.
+        """
+        case, counts = self._case, np.ones(self._n, int) if counts is None else counts.copy()
+        if case.row_finish != "whole":
+            scale = MP.mpf(1) / (int(counts.sum()) if case.row_finish == "mean" else 1)
+            found = self._element(i, unit)
+            return found.times(scale)
+        counts[i] -= 1
+        used = np.append(np.flatnonzero(counts), i)
+        repeated = [int(k) for k in counts[used[:-1]]] + [1]
+        return self._slopes(used, repeated, unit)
+
+    def _element(self, i: int, unit: float) -> Slopes:
+        """Of a pointwise loss, the derivatives of the loss of element i alone."""
+        found = self._elements.get(i)
+        if found is None:
+            found = self._elements[i] = self._slopes(np.array([i]), [1], unit)
+        return found
+
+    @cached_property
+    def _elements(self) -> dict[int, Slopes]:
+        return {}
+
+    def _slopes(self, used: Array, repeated: list[int], unit: float) -> Slopes:
+        """The derivatives by the last of these elements."""
+        case, s = self._case, self._setting.of_classes(used)
+        t, p, last = self._t[used], self._p[used], len(used) - 1
+
+        def loss(x: Any) -> Any:
+            moved = p.copy()
+            moved[last] = x
+            return case.value(Jets(repeated), t, moved, s)[0]
+
+        first, second = slopes(loss, p[last])
+        m, near = Exact(repeated), 8 * MP.mpf(unit)
+
+        def row(derivative: Any, bound: Bound, kinks: Any) -> Row:
+            if kinks is not None and np.broadcast_to(kinks(m, t, p, s, near), p.shape)[last]:
+                derivative = MP.nan
+            return bound.row(derivative, last, m, t, p, s)
+
+        hessian = case.hessian and row(second, case.hessian, case.hessian_kinks)
+        return Slopes(row(first, case.gradient, case.gradient_kinks), hessian or None)
 
 
 def options_id(options: Options) -> str:

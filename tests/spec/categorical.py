@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .arithmetic import Arithmetic, clip, times
-from .case import Options, Parameter, Setting
+from .case import Bound, Options, Parameter, Setting
 from .domain import CLASS, LABEL, LOGIT, PROBABILITY, SHARE
 from .rows import LOGIT_ROWS, PROBABILITY_ROWS
 from .rowwise import RowCase
@@ -138,6 +138,86 @@ def generalized_bound(m: Arithmetic, t: Any, p: Any, s: Setting) -> Any:
     return 4 * m.sum(times(m, s.class_weight * t, terms))
 
 
+def whole(m: Arithmetic, t: Any, p: Any, s: Setting) -> Any:
+    """The factor is in the terms."""
+    return m.real(1)
+
+
+def kept(m: Arithmetic, p: Any, s: Setting) -> Any:
+    """1 where the share is not clipped, else 0: what is clipped has no derivative."""
+    q = p / m.sum(p)
+    return m.where((q < s.low) | (q > s.high), m.real(0), m.real(1))
+
+
+def share_edges(m: Arithmetic, t: Any, p: Any, s: Setting, near: Any) -> Any:
+    """A share is next to a clip bound, of any element that has a label."""
+    q, y = p / m.sum(p), smoothed(m, t, s)
+    at_low = m.abs(q - s.low) <= near * s.low
+    at_high = m.abs(q - s.high) <= near / 5  # 1 is further away, and q = 1 is no rounding
+    edges = m.where((at_low | at_high) & (y != 0), m.real(1), m.real(0))
+    return (m.sum(edges) > 0) | (p != p)
+
+
+def slope_terms(m: Arithmetic, t: Any, p: Any, s: Setting) -> Any:
+    """-y / p + sum(y) / sum(p), of the elements that are not clipped."""
+    q, y = share(m, p, s), smoothed(m, t, s) * kept(m, p, s)
+    return (y / q + m.sum(y)) / m.sum(p)
+
+
+def slope_terms_from_logits(m: Arithmetic, t: Any, z: Any, s: Setting) -> Any:
+    """sum(y) p - y."""
+    x, y = softmax(m, z), smoothed(m, t, s)
+    return m.sum(y) * x.e / (1 + x.rest) + y
+
+
+def slope_lost_from_logits(m: Arithmetic, t: Any, z: Any, s: Setting) -> Any:
+    """The exp of the element itself may be lost."""
+    return m.sum(smoothed(m, t, s))
+
+
+def focal_slope_bound(m: Arithmetic, t: Any, p: Any, s: Setting) -> Any:
+    """(y f' - sum(y f' q)) / sum(p) with f = -(1 - q)^gamma ln q, whose derivative has the terms
+    gamma (1 - q)^(gamma - 1) ln q and -(1 - q)^gamma / q; k is as for the value."""
+    q = share(m, p, s)
+    weight = s.alpha * smoothed(m, t, s) * kept(m, p, s)
+    own = s.gamma * m.power(1 - q, s.gamma - 1) * -m.log(q)
+    factor = 4 * (1 + s.gamma * q / (1 - q)) + s.gamma * m.abs(m.log(1 - q))
+    terms = weight * factor * (own + m.power(1 - q, s.gamma) / q)
+    return (terms + m.sum(terms * q)) / m.sum(p)
+
+
+def focal_slope_lost(m: Arithmetic, t: Any, p: Any, s: Setting) -> Any:
+    """The powers that are lost are factors of the logarithm and of 1 / q."""
+    q = share(m, p, s)
+    weight = s.alpha * smoothed(m, t, s) * kept(m, p, s)
+    lost = weight * (s.gamma * -m.log(q) + 1 / q)
+    return (lost + m.sum(lost * q)) / m.sum(p)
+
+
+def focal_slope_bound_from_logits(m: Arithmetic, t: Any, z: Any, s: Setting) -> Any:
+    """q sum(y g) - y g, where g has the terms -gamma (1 - q)^(gamma - 1) q ln q and
+    (1 - q)^gamma; k is 4 + gamma |ln(1 - q)|."""
+    x, y = softmax(m, z), s.alpha * smoothed(m, t, s)
+    q, certain = x.e / (1 + x.rest), x.miss == 0
+    missed = m.where(certain, m.real(1), x.miss)
+    terms = times(m, s.gamma * m.power(missed, s.gamma - 1) * q, x.loss)
+    terms = m.where(certain, m.real(0), terms + m.power(missed, s.gamma))
+    terms = times(m, y * (4 + s.gamma * m.abs(m.log(missed))), terms)
+    return q * m.sum(terms) + terms
+
+
+def focal_slope_lost_from_logits(m: Arithmetic, t: Any, z: Any, s: Setting) -> Any:
+    """An exp or power that is lost is a factor of the logarithm and of numbers below 1."""
+    y = s.alpha * smoothed(m, t, s)
+    lost = times(m, y, (1 + s.gamma) * (1 + softmax(m, z).loss))
+    return lost + m.sum(lost)
+
+
+def generalized_slope_factor(m: Arithmetic, t: Any, p: Any, s: Setting) -> Any:
+    """p^q / p, where q ln p feels its rounding."""
+    return 4 * (1 + m.abs(s.q * m.log(m.where(p == 0, m.real(1), p))))
+
+
 SMOOTHING = Parameter("label_smoothing", 0.0, low=0.0, high=1.0)
 SMOOTHING_OPTIONS: tuple[Options, ...] = ({}, {"label_smoothing": 0.125}, {"label_smoothing": 1.0})
 FOCAL = (Parameter("alpha", 0.25, low=0.0), Parameter("gamma", 2.0, low=0.0), SMOOTHING)
@@ -155,6 +235,8 @@ CASES = (
         "CategoricalCrossentropy",
         value=crossentropy,
         bound=crossentropy_bound,
+        gradient=Bound(slope_terms),
+        gradient_kinks=share_edges,
         y_true=LABEL,
         y_pred=SHARE,
         target="label",
@@ -171,6 +253,8 @@ CASES = (
         "CategoricalCrossentropy",
         value=crossentropy_from_logits,
         bound=crossentropy_bound_from_logits,
+        gradient=Bound(slope_terms_from_logits, lost=slope_lost_from_logits),
+        hessian=Bound(lost=lost_exps),
         lost=lost_exps,
         y_true=LABEL,
         y_pred=LOGIT,
@@ -188,6 +272,8 @@ CASES = (
         "CategoricalFocalCrossentropy",
         value=focal,
         bound=focal_bound,
+        gradient=Bound(focal_slope_bound, factor=whole, lost=focal_slope_lost),
+        gradient_kinks=share_edges,
         lost=focal_lost,
         y_true=LABEL,
         y_pred=SHARE,
@@ -205,6 +291,7 @@ CASES = (
         "CategoricalFocalCrossentropy",
         value=focal_from_logits,
         bound=focal_bound_from_logits,
+        gradient=Bound(focal_slope_bound_from_logits, whole, focal_slope_lost_from_logits),
         lost=focal_lost_from_logits,
         y_true=LABEL,
         y_pred=LOGIT,
@@ -222,6 +309,8 @@ CASES = (
         "SparseCategoricalCrossentropy",
         value=crossentropy,
         bound=crossentropy_bound,
+        gradient=Bound(slope_terms),
+        gradient_kinks=share_edges,
         y_true=CLASS,
         y_pred=SHARE,
         target="class_id",
@@ -238,6 +327,8 @@ CASES = (
         "SparseCategoricalCrossentropy",
         value=crossentropy_from_logits,
         bound=crossentropy_bound_from_logits,
+        gradient=Bound(slope_terms_from_logits, lost=slope_lost_from_logits),
+        hessian=Bound(lost=lost_exps),
         lost=lost_exps,
         y_true=CLASS,
         y_pred=LOGIT,
@@ -255,6 +346,8 @@ CASES = (
         "CategoricalGeneralizedCrossEntropy",
         value=generalized,
         bound=generalized_bound,
+        gradient=Bound(factor=generalized_slope_factor),
+        hessian=Bound(factor=generalized_slope_factor),
         y_true=CLASS,
         y_pred=PROBABILITY,
         target="class_id",

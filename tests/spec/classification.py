@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from .arithmetic import Arithmetic, clip, sigmoid, softplus, times
-from .case import Options, Parameter, Setting
+from .case import Bound, Options, Parameter, Setting
 from .domain import LABEL, LOGIT, PROBABILITY
 from .pointwise import PointwiseCase
 
@@ -87,6 +87,123 @@ def kl_terms(m: Arithmetic, t: Any, p: Any, s: Setting) -> Any:
     return t + times(m, t, m.abs(log_ratio))
 
 
+def inside(m: Arithmetic, p: Any, low: Any, high: Any) -> Any:
+    """1 where p is not clipped, else 0: what is clipped has no derivative."""
+    return m.where((p < low) | (p > high), m.real(0), m.real(1))
+
+
+def slope_terms(m: Arithmetic, t: Any, p: Any, s: Setting) -> Any:
+    """-y / p + (1 - y) / (1 - p)."""
+    y, not_y = smoothed(t, s)
+    q = clip(m, p, s.low, s.high)
+    return inside(m, p, s.low, s.high) * (y / q + not_y / (1 - q))
+
+
+def curvature_terms(m: Arithmetic, t: Any, p: Any, s: Setting) -> Any:
+    """y / p^2 + (1 - y) / (1 - p)^2."""
+    y, not_y = smoothed(t, s)
+    q = clip(m, p, s.low, s.high)
+    return inside(m, p, s.low, s.high) * (y / q**2 + not_y / (1 - q) ** 2)
+
+
+def curvature_lost(m: Arithmetic, t: Any, p: Any, s: Setting) -> Any:
+    """y / p, which has the rounding 2^-24 of the smallest normal number if it is less, is divided
+    once more."""
+    q = clip(m, p, s.low, s.high)
+    return inside(m, p, s.low, s.high) * m.real(2.0**-22) * (1 / q + 1 / (1 - q))
+
+
+def slope_terms_from_logits(m: Arithmetic, t: Any, z: Any, s: Setting) -> Any:
+    """-y (1 - p) + (1 - y) p."""
+    y, not_y = smoothed(t, s)
+    return y * sigmoid(m, -z) + not_y * sigmoid(m, z)
+
+
+def _focal_factor(m: Arithmetic, missed: Any, s: Setting) -> Any:
+    """As for the value: k of a power is 4 + gamma |ln(1 - p_t)|."""
+    return 4 + s.gamma * m.abs(m.log(m.where(missed == 0, m.real(1), missed)))
+
+
+def _powers(m: Arithmetic, missed: Any, s: Setting) -> tuple[Any, Any, Any]:
+    """(1 - p_t)^gamma and its first two derivatives by 1 - p_t, as absolute values."""
+    base = m.where(missed == 0, m.real(1), missed)  # what is infinite there is not compared
+    first = m.abs(s.gamma) * m.power(base, s.gamma - 1)
+    second = m.abs(s.gamma * (s.gamma - 1)) * m.power(base, s.gamma - 2)
+    return m.power(missed, s.gamma), first, second
+
+
+def focal_slope_terms(m: Arithmetic, t: Any, p: Any, s: Setting) -> Any:
+    """gamma (1 - p_t)^(gamma - 1) (1 - 2 y) H + (1 - p_t)^gamma H', with the crossentropy H."""
+    y, not_y = smoothed(t, s)
+    power, first, _ = _powers(m, miss(t, p, 1 - p, s), s)
+    own = first * m.abs(not_y - y) * crossentropy(m, t, p, s)
+    return balance(m, t, s) * (own + power * slope_terms(m, t, p, s))
+
+
+def focal_curvature_terms(m: Arithmetic, t: Any, p: Any, s: Setting) -> Any:
+    """The second derivative of the product, term by term."""
+    y, not_y = smoothed(t, s)
+    power, first, second = _powers(m, miss(t, p, 1 - p, s), s)
+    moved = m.abs(not_y - y)
+    terms = second * moved**2 * crossentropy(m, t, p, s)
+    terms = terms + 2 * first * moved * slope_terms(m, t, p, s)
+    return balance(m, t, s) * (terms + power * curvature_terms(m, t, p, s))
+
+
+def focal_slope_factor(m: Arithmetic, t: Any, p: Any, s: Setting) -> Any:
+    return _focal_factor(m, miss(t, p, 1 - p, s), s)
+
+
+def focal_curvature_factor(m: Arithmetic, t: Any, p: Any, s: Setting) -> Any:
+    """A term of the second derivative is a product of up to four factors that are rounded."""
+    return 4 + focal_slope_factor(m, t, p, s)
+
+
+def focal_slope_lost(m: Arithmetic, t: Any, p: Any, s: Setting) -> Any:
+    """The powers that are lost are factors of the crossentropy and its derivative."""
+    return s.gamma * crossentropy(m, t, p, s) + slope_terms(m, t, p, s)
+
+
+def focal_curvature_lost(m: Arithmetic, t: Any, p: Any, s: Setting) -> Any:
+    lost = s.gamma * m.abs(s.gamma - 1) * crossentropy(m, t, p, s)
+    lost = lost + 2 * s.gamma * slope_terms(m, t, p, s)
+    return lost + curvature_terms(m, t, p, s)
+
+
+def focal_slope_terms_from_logits(m: Arithmetic, t: Any, z: Any, s: Setting) -> Any:
+    """gamma (1 - p_t)^(gamma - 1) (1 - 2 y) p (1 - p) H + (1 - p_t)^gamma H'."""
+    y, not_y = smoothed(t, s)
+    p, not_p = sigmoid(m, z), sigmoid(m, -z)
+    power, first, _ = _powers(m, miss(t, p, not_p, s), s)
+    own = first * m.abs(not_y - y) * p * not_p * crossentropy_from_logits(m, t, z, s)
+    return balance(m, t, s) * (own + power * slope_terms_from_logits(m, t, z, s))
+
+
+def focal_curvature_terms_from_logits(m: Arithmetic, t: Any, z: Any, s: Setting) -> Any:
+    """The second derivative of the product, term by term; p'' = p (1 - p)^2 - p^2 (1 - p)."""
+    y, not_y = smoothed(t, s)
+    p, not_p = sigmoid(m, z), sigmoid(m, -z)
+    power, first, second = _powers(m, miss(t, p, not_p, s), s)
+    moved, loss = m.abs(not_y - y) * p * not_p, crossentropy_from_logits(m, t, z, s)
+    terms = (second * moved**2 + first * moved) * loss
+    terms = terms + 2 * first * moved * slope_terms_from_logits(m, t, z, s)
+    return balance(m, t, s) * (terms + power * p * not_p * (y + not_y))
+
+
+def focal_slope_factor_from_logits(m: Arithmetic, t: Any, z: Any, s: Setting) -> Any:
+    return _focal_factor(m, miss(t, sigmoid(m, z), sigmoid(m, -z), s), s)
+
+
+def focal_curvature_factor_from_logits(m: Arithmetic, t: Any, z: Any, s: Setting) -> Any:
+    return 4 + focal_slope_factor_from_logits(m, t, z, s)
+
+
+def focal_slope_lost_from_logits(m: Arithmetic, t: Any, z: Any, s: Setting) -> Any:
+    """An exp or power that is lost is a factor of the crossentropy and of numbers below 2."""
+    loss = 1 + crossentropy_from_logits(m, t, z, s)
+    return 2 * (1 + s.gamma) ** 2 * loss
+
+
 SMOOTHING = Parameter("label_smoothing", 0.0, low=0.0, high=1.0)
 FOCAL = (
     Parameter("apply_class_balancing", 0.0, is_bool=True),
@@ -108,6 +225,8 @@ CASES = (
         "binary_crossentropy",
         "BinaryCrossentropy",
         value=crossentropy,
+        gradient=Bound(slope_terms),
+        hessian=Bound(curvature_terms, lost=curvature_lost),
         y_true=LABEL,
         y_pred=PROBABILITY,
         target="label",
@@ -120,6 +239,8 @@ CASES = (
         "binary_crossentropy",
         "BinaryCrossentropy",
         value=crossentropy_from_logits,
+        gradient=Bound(slope_terms_from_logits, lost=once),
+        hessian=Bound(lost=once),
         y_true=LABEL,
         y_pred=LOGIT,
         target="label",
@@ -134,6 +255,8 @@ CASES = (
         "binary_focal_crossentropy",
         "BinaryFocalCrossentropy",
         value=focal,
+        gradient=Bound(focal_slope_terms, focal_slope_factor, focal_slope_lost),
+        hessian=Bound(focal_curvature_terms, focal_curvature_factor, focal_curvature_lost),
         factor=focal_factor,
         y_true=LABEL,
         y_pred=PROBABILITY,
@@ -148,6 +271,16 @@ CASES = (
         "binary_focal_crossentropy",
         "BinaryFocalCrossentropy",
         value=focal_from_logits,
+        gradient=Bound(
+            focal_slope_terms_from_logits,
+            focal_slope_factor_from_logits,
+            focal_slope_lost_from_logits,
+        ),
+        hessian=Bound(
+            focal_curvature_terms_from_logits,
+            focal_curvature_factor_from_logits,
+            focal_slope_lost_from_logits,
+        ),
         factor=focal_factor_from_logits,
         y_true=LABEL,
         y_pred=LOGIT,

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from .arithmetic import Arithmetic, maximum, times
-from .case import Setting
+from .case import Bound, Setting
 from .domain import LABEL, REAL, SIGN
 from .pointwise import PointwiseCase
 from .rowwise import RowCase
@@ -35,6 +35,24 @@ def categorical_hinge_bound(m: Arithmetic, t: Any, p: Any, s: Setting) -> Any:
     return 4 * (1 + m.abs(rivals(m, t, p)) + m.sum(m.abs(times(m, t, p))))
 
 
+def categorical_slope_terms(m: Arithmetic, t: Any, p: Any, s: Setting) -> Any:
+    """1 - t of the largest rival, and -t."""
+    return m.abs(1 - t) + m.abs(t)
+
+
+def edge(m: Arithmetic, t: Any, p: Any, s: Setting, near: Any) -> Any:
+    """t p is 1, next to which the second derivative is 0."""
+    return m.abs(1 - times(m, t, p)) <= near
+
+
+def categorical_edges(m: Arithmetic, t: Any, p: Any, s: Setting, near: Any) -> Any:
+    """Two rivals, or the largest one and the right answer, are level."""
+    candidates, top = times(m, 1 - t, p), rivals(m, t, p)
+    level = m.sum(m.where(top - candidates <= near * m.abs(top), m.real(1), m.real(0))) > 1
+    small = near * categorical_hinge_bound(m, t, p, s)
+    return level | (m.abs(top - m.sum(times(m, t, p)) + 1) <= small) | (p != p)
+
+
 CASES = (
     PointwiseCase(
         "hinge",
@@ -51,6 +69,7 @@ CASES = (
         "squared_hinge",
         "SquaredHinge",
         value=squared_hinge,
+        hessian_kinks=edge,
         y_true=SIGN,
         y_pred=MARGINS,
         target="label",
@@ -62,6 +81,8 @@ CASES = (
         "CategoricalHinge",
         value=categorical_hinge,
         bound=categorical_hinge_bound,
+        gradient=Bound(categorical_slope_terms),
+        gradient_kinks=categorical_edges,
         y_true=LABEL,
         y_pred=MARGINS,
         target="label",

@@ -9,12 +9,8 @@ from typing import Any
 import numpy as np
 
 from .arithmetic import Arithmetic
-from .case import Case, Formula, Options, Setting
+from .case import ONE_TERM, Bound, Case, Formula, Options, Setting, four
 from .domain import REGIMES, FloatArray
-
-
-def _four(m: Arithmetic, t: Any, p: Any, s: Setting) -> Any:
-    return m.real(4.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +18,8 @@ class PointwiseCase(Case):
     """`value` is the loss of an element, `terms` its A, `factor` its k, `lost` its lost exps."""
 
     terms: Formula | None = None  # absent: all terms have one sign, A = |value|
-    factor: Formula = _four
+    factor: Formula = four
+    hessian: Bound | None = ONE_TERM  # that of the row is diagonal
     related: bool = False  # predictions close to their targets are a case of their own
 
     @property

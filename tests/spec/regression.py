@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from .arithmetic import Arithmetic, maximum, times
-from .case import Parameter, Setting
+from .case import Bound, Parameter, Setting
 from .domain import COUNT, REAL
 from .pointwise import PointwiseCase
 
@@ -49,6 +49,39 @@ def poisson_terms(m: Arithmetic, t: Any, p: Any, s: Setting) -> Any:
     return m.abs(p) + m.abs(times(m, t, m.log(p + s.epsilon)))
 
 
+def poisson_slope_terms(m: Arithmetic, t: Any, p: Any, s: Setting) -> Any:
+    """1 - t / (p + epsilon)."""
+    return 1 + m.abs(t) / (p + s.epsilon)
+
+
+def logarithmic_curvature_terms(m: Arithmetic, t: Any, p: Any, s: Setting) -> Any:
+    """2 (1 - (ln(1 + p) - ln(1 + t))) / (1 + p)^2."""
+    difference = m.sqrt(squared_logarithmic_error(m, t, p, s))
+    return 2 * (1 + difference) / (1 + p) ** 2
+
+
+def log_cosh_curvature_terms(m: Arithmetic, t: Any, p: Any, s: Setting) -> Any:
+    """4 e^-2x / (1 + e^-2x)^2 with x = |p - t|, whose exponent has the rounding of x."""
+    x = m.abs(p - t)
+    e = m.exp(-2 * x)
+    return times(m, 4 * e / (1 + e) ** 2, 1 + 2 * x)
+
+
+def at_delta(m: Arithmetic, t: Any, p: Any, s: Setting, near: Any) -> Any:
+    return m.abs(m.abs(p - t) - s.delta) <= near * s.delta
+
+
+def log_cosh_curvature_lost(m: Arithmetic, t: Any, p: Any, s: Setting) -> Any:
+    """e^-2x counts four times."""
+    return m.real(4)
+
+
+def poisson_curvature_lost(m: Arithmetic, t: Any, p: Any, s: Setting) -> Any:
+    """t / (p + epsilon), which has the rounding 2^-24 of the smallest normal number if it is less,
+    is divided once more."""
+    return m.real(2.0**-22) / (p + s.epsilon)
+
+
 CASES = (
     PointwiseCase(
         "mean_squared_error",
@@ -82,6 +115,7 @@ CASES = (
         "mean_squared_logarithmic_error",
         "MeanSquaredLogarithmicError",
         value=squared_logarithmic_error,
+        hessian=Bound(logarithmic_curvature_terms),
         y_true=COUNT,
         y_pred=COUNT,
         related=True,
@@ -91,6 +125,7 @@ CASES = (
         "huber",
         "Huber",
         value=huber,
+        hessian_kinks=at_delta,
         y_true=REAL,
         y_pred=REAL,
         related=True,
@@ -103,6 +138,7 @@ CASES = (
         "log_cosh",
         "LogCosh",
         value=log_cosh,
+        hessian=Bound(log_cosh_curvature_terms, lost=log_cosh_curvature_lost),
         y_true=REAL,
         y_pred=REAL,
         related=True,
@@ -113,6 +149,8 @@ CASES = (
         "Poisson",
         value=poisson,
         terms=poisson_terms,
+        gradient=Bound(poisson_slope_terms),
+        hessian=Bound(lost=poisson_curvature_lost),
         y_true=COUNT,
         y_pred=COUNT,
         related=True,

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from .arithmetic import Arithmetic, maximum
-from .case import Parameter, Setting
+from .case import Bound, Parameter, Setting, four
 from .domain import LABEL, PROBABILITY, SHARE
 from .rows import AMOUNT_ROWS
 from .rowwise import RowCase
@@ -26,13 +26,37 @@ def dice_bound(m: Arithmetic, t: Any, p: Any, s: Setting) -> Any:
 
 
 def tversky(m: Arithmetic, t: Any, p: Any, s: Setting) -> Any:
+    hits, total = tversky_sums(m, t, p, s)
+    return 1 - hits / total
+
+
+def dice_slope_terms(m: Arithmetic, t: Any, p: Any, s: Setting) -> Any:
+    """-2 t / D + 2 I / D^2, with D = sum(t) + sum(p) + epsilon and I = sum(t p)."""
+    total = m.sum(t) + m.sum(p) + s.epsilon
+    return 2 * t / total + overlap(m, t, p, s) / total
+
+
+def dice_slope_lost(m: Arithmetic, t: Any, p: Any, s: Setting) -> Any:
+    """Products t p in float64 have the rounding 2^-53 of the smallest normal number if they are
+    less, and I is divided twice."""
+    return m.size(p) * m.real(2.0**-50) / (m.sum(t) + m.sum(p) + s.epsilon) ** 2
+
+
+def tversky_slope_lost(m: Arithmetic, t: Any, p: Any, s: Setting) -> Any:
+    """As for dice."""
+    _, total = tversky_sums(m, t, p, s)
+    return m.size(p) * m.real(2.0**-50) * (1 + s.alpha + s.beta) / total**2
+
+
+def tversky_sums(m: Arithmetic, t: Any, p: Any, s: Setting) -> tuple[Any, Any]:
     hits, false_alarms, misses = m.sum(t * p), m.sum((1 - t) * p), m.sum(t * (1 - p))
-    return 1 - hits / (hits + s.alpha * false_alarms + s.beta * misses + s.epsilon)
+    return hits, hits + s.alpha * false_alarms + s.beta * misses + s.epsilon
 
 
-def four(m: Arithmetic, t: Any, p: Any, s: Setting) -> Any:
-    """The sums are as good as exact, and the quotient is at most 1."""
-    return m.real([4.0])
+def tversky_slope_terms(m: Arithmetic, t: Any, p: Any, s: Setting) -> Any:
+    """-t / D + I (t + alpha (1 - t) - beta t) / D^2."""
+    hits, total = tversky_sums(m, t, p, s)
+    return t / total + hits * (t + s.alpha * (1 - t) + s.beta * t) / (total * total)
 
 
 CASES = (
@@ -42,6 +66,7 @@ CASES = (
         "Dice",
         value=dice,
         bound=dice_bound,
+        gradient=Bound(dice_slope_terms, lost=dice_slope_lost),
         y_true=LABEL,
         y_pred=SHARE,
         target="label",
@@ -55,7 +80,8 @@ CASES = (
         "tversky",
         "Tversky",
         value=tversky,
-        bound=four,
+        bound=four,  # the sums are as good as exact, and the quotient is at most 1
+        gradient=Bound(tversky_slope_terms, lost=tversky_slope_lost),
         y_true=LABEL,
         y_pred=PROBABILITY,
         target="label",

@@ -7,7 +7,7 @@ import itertools
 from collections.abc import Sequence
 from typing import Any
 
-from .arithmetic import MP
+from .arithmetic import MP, number
 
 BLANK = 0
 
@@ -19,7 +19,7 @@ def used_labels(row: Sequence[int]) -> list[int]:
 
 def softmax(logits: Sequence[float]) -> list[Any]:
     """Probabilities; of infinite logits, their limit, and NaN where there is none."""
-    z = [MP.mpf(float(x)) for x in logits]
+    z = [number(x) for x in logits]
     infinite = [x == MP.inf for x in z]
     if any(MP.isnan(x) for x in z) or sum(infinite) > 1:
         return [MP.nan] * len(z)

@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .arithmetic import EXACT, MP, Arithmetic, softplus
-from .case import Setting
+from .arithmetic import EXACT, MP, Arithmetic, number, softplus
+from .case import Bound, Setting
 from .domain import REAL
 from .rows import VECTOR_ROWS
 from .rowwise import RowCase
@@ -37,10 +37,10 @@ def circle(
     ref_labels = labels if ref_labels is None else ref_labels
     ref_embeddings = embeddings if ref_embeddings is None else ref_embeddings
     g, m = MP.mpf(gamma), MP.mpf(margin)
-    references = [[MP.mpf(float(x)) for x in row] for row in ref_embeddings]
+    references = [[number(x) for x in row] for row in ref_embeddings]
     losses = []
     for i, (label, embedding) in enumerate(zip(labels, embeddings, strict=True)):
-        query = [MP.mpf(float(x)) for x in embedding]
+        query = [number(x) for x in embedding]
         positive, negative = [], []
         poisoned = False
         for j, (ref_label, reference) in enumerate(zip(ref_labels, references, strict=True)):
@@ -75,6 +75,20 @@ def cosine_bound(m: Arithmetic, t: Any, p: Any, s: Setting) -> Any:
     return m.where(lengths(m, t, p) == 0, m.real(0), m.real(4))
 
 
+def cosine_slope_terms(m: Arithmetic, t: Any, p: Any, s: Setting) -> Any:
+    """-t / (|t| |p|) + (t . p) p / (|t| |p|^3), with the terms of the dot product."""
+    both, length = lengths(m, t, p), m.sqrt(m.sum(p * p))
+    both = m.where(both == 0, m.real(1), both)
+    length = m.where(length == 0, m.real(1), length)
+    dot = m.sum(m.abs(t * p))
+    return m.abs(t) / both + dot / both * m.abs(p) / (length * length)
+
+
+def of_length_zero(m: Arithmetic, t: Any, p: Any, s: Setting, near: Any) -> Any:
+    """There the loss jumps."""
+    return (lengths(m, t, p) == 0) | (p != p)
+
+
 CASES = (
     RowCase(
         "cosine_similarity",
@@ -82,6 +96,8 @@ CASES = (
         "CosineSimilarity",
         value=cosine_similarity,
         bound=cosine_bound,
+        gradient=Bound(cosine_slope_terms),
+        gradient_kinks=of_length_zero,
         y_true=REAL,
         y_pred=REAL,
         rows=VECTOR_ROWS,

@@ -6,6 +6,7 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import pickle
+import pkgutil
 import subprocess
 import sys
 import tempfile
@@ -42,12 +43,18 @@ def version(package: str) -> str:
     return f"{package} {importlib.metadata.version(package)}"
 
 
-def ask(backend: str, calls: Sequence[Call], float64: bool = False) -> list[Answer]:
+def ask(
+    backend: str,
+    calls: Sequence[tuple[Any, ...]],
+    float64: bool = False,
+    answer: str = "support.backends.answer",
+) -> list[Answer]:
     """The answers of Keras on a backend; JAX has float64 only if asked for."""
     with tempfile.TemporaryDirectory() as directory:
         source, target = Path(directory, "calls"), Path(directory, "answers")
         source.write_bytes(pickle.dumps(calls))
-        code = f"from support.backends import serve; serve({str(source)!r}, {str(target)!r})"
+        arguments = str(source), str(target), answer
+        code = f"from support.backends import serve; serve{arguments!r}"
         subprocess.run(
             [sys.executable, "-W", "ignore", "-c", code],
             env={**os.environ, "KERAS_BACKEND": backend, "JAX_ENABLE_X64": str(int(float64))},
@@ -58,13 +65,14 @@ def ask(backend: str, calls: Sequence[Call], float64: bool = False) -> list[Answ
     return answers
 
 
-def serve(source: str, target: str) -> None:
+def serve(source: str, target: str, answer: str) -> None:
     """What `ask` runs in the other process."""
     calls = pickle.loads(Path(source).read_bytes())
-    Path(target).write_bytes(pickle.dumps([_answer(call) for call in calls]))
+    function = pkgutil.resolve_name(answer)
+    Path(target).write_bytes(pickle.dumps([function(call) for call in calls]))
 
 
-def _answer(call: Call) -> Answer:
+def answer(call: Call) -> Answer:
     from .keras_calls import call_keras_class, call_keras_function, keras
 
     name, t, p, options, *weighting = call

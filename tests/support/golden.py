@@ -3,13 +3,15 @@
 
 A line of a file is one batch:
 
-    entry params dtype y_true y_pred rows cols seed mean samples...
+    entry params dtype y_true y_pred rows cols seed mean samples... / gradient... / hessian...
 
 params are the entry's parameters in order ("-" if it has none). y_true and y_pred name a lattice of
 numbers that dtype holds exactly; element i of y_true is number i of the stream `seed`, that of
 y_pred number i of the stream seed + 1. The lattice "class" is for ids: label i is number i modulo
 cols, an int64. mean and samples are bit patterns in hexadecimal, of the
-result dtype, which is dtype; at most MAX_SAMPLES of the samples stand there.
+result dtype, which is dtype; at most MAX_SAMPLES of the samples stand there. gradient is that of
+the sum of the samples, hessian the diagonal of that, where the loss has it: at most MAX_ELEMENTS
+of their elements, evenly spaced.
 tests/cpp/test_golden.cpp reads the same files.
 """
 
@@ -32,6 +34,7 @@ from .variants import VARIANTS, Variant
 
 DIRECTORY = Path(__file__).parent.parent / "golden"
 MAX_SAMPLES = 20
+MAX_ELEMENTS = 8
 
 # Rows: of one element, short, odd, of several vectors, and long enough to be cut into segments.
 SHAPES = {
@@ -102,9 +105,18 @@ class Line:
         p = lattice(case.y_pred.lattice, stream(self.seed + 1, n), self.dtype).reshape(self.shape)
         mean = self.variant.loss(dtype=self.dtype)(t, p)
         samples = self.variant.loss(dtype=self.dtype, reduction=None)(t, p)[:MAX_SAMPLES]
-        digits = 2 * FLOATS[self.dtype].itemsize
-        results = [f"{int(b):0{digits}x}" for b in [*bits(np.atleast_1d(mean)), *bits(samples)]]
+        results = [*self._bits(np.atleast_1d(mean)), *self._bits(samples)]
+        total = self.variant.loss(dtype=self.dtype, reduction="sum")
+        has_hessian = case.hessian is not None
+        derive = total.value_grad_hess if has_hessian else total.value_and_grad
+        for derivative in derive(t, p)[1:]:
+            step = -(-derivative.size // MAX_ELEMENTS)
+            results += ["/", *self._bits(derivative.ravel()[::step])]
         return " ".join([self.inputs(), *results])
+
+    def _bits(self, values: npt.NDArray[Any]) -> list[str]:
+        digits = 2 * FLOATS[self.dtype].itemsize
+        return [f"{int(b):0{digits}x}" for b in bits(values)]
 
 
 def lines() -> Iterator[Line]:
@@ -132,6 +144,9 @@ def read(isa: str) -> list[str]:
 
 def write(isa: str) -> Path:
     """Writes the golden file anew."""
-    header = "# entry params dtype y_true y_pred rows cols seed mean samples...\n"
+    header = (
+        "# entry params dtype y_true y_pred rows cols seed "
+        "mean samples... / gradient... / hessian...\n"
+    )
     file_of(isa).write_text(header + "\n".join(evaluate_all(isa)) + "\n", encoding="ascii")
     return file_of(isa)

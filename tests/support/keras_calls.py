@@ -15,6 +15,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     import keras
     from keras.src.backend import set_keras_mask
+    from keras.src.backend.common.dtypes import BIT64_TO_BIT32_DTYPE
     from keras.src.losses import ALL_OBJECTS_DICT
     from keras.src.losses.loss import reduce_weighted_values, squeeze_or_expand_to_same_rank
     from keras.src.losses.losses import LossFunctionWrapper as KerasLossFunctionWrapper
@@ -26,6 +27,7 @@ __all__ = [
     "KerasLossFunctionWrapper",
     "call_keras_class",
     "call_keras_function",
+    "keep_float64",
     "keras",
     "known_to_keras",
     "reduce_with_keras",
@@ -69,6 +71,14 @@ def call_keras_class(
         warnings.simplefilter("ignore")
         loss = getattr(keras.losses, name)(**options)
         return keras.ops.convert_to_numpy(loss(y_true, y_pred, sample_weight=_copy(weights)))
+
+
+def keep_float64() -> None:
+    """Has Keras compute means of float64 in float64, on every backend, from now on.
+
+    It rounds them to float32, which would hide what there is to compare.
+    """
+    BIT64_TO_BIT32_DTYPE.clear()
 
 
 def _copy(x: Any) -> Any:

@@ -48,6 +48,7 @@ struct LossInfo {
   AxisKind axis_kind;
   bool has_classes;             ///< its classes may have weights, see bind_loss()
   bool needs_elements;          ///< a row without elements has no loss
+  bool has_hessian;             ///< value_gradient_and_hessian() takes it
   bool converts_binary_labels;  ///< {0, 1} labels are read as {-1, 1} if all of y_true is 0/1
   const ParamInfo* params;
   int n_params;

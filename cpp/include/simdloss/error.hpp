@@ -8,9 +8,10 @@
 namespace simdloss {
 
 enum class ErrorCode {
-  kValue,        ///< a value, shape or option that is not allowed
-  kType,         ///< a dtype or kind of argument that is not allowed
-  kInterrupted,  ///< Request::interrupted returned true
+  kValue,         ///< a value, shape or option that is not allowed
+  kType,          ///< a dtype or kind of argument that is not allowed
+  kNotSupported,  ///< something that the loss does not have
+  kInterrupted,   ///< Request::interrupted returned true
 };
 
 /// Every failure of the library. what() says which argument, what was expected, what was received

@@ -57,6 +57,9 @@ struct Request {
   double epsilon = 1e-7;       ///< in [0, 0.5); clips probabilities to [epsilon, 1 - epsilon]
   std::optional<DType> dtype;  ///< result dtype; if absent y_pred's, or default_dtype for integers
   DType default_dtype = DType::kFloat32;
+  /// What the reduction multiplies weighted losses by, in derivatives only: for a caller who has the
+  /// batch in pieces and knows the whole.
+  std::optional<double> scale;
   int threads = 0;  ///< up to 1024; 0: num_threads() and only as many as the work is worth
   /// Polled about every 0.1 s by the calling thread, outside parallel regions: it may throw.
   bool (*interrupted)(void*) = nullptr;

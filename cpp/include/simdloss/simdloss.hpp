@@ -8,5 +8,6 @@
 #include "simdloss/error.hpp"
 #include "simdloss/evaluate.hpp"
 #include "simdloss/exact_sum.hpp"
+#include "simdloss/gradient.hpp"
 #include "simdloss/reduction.hpp"
 #include "simdloss/runtime.hpp"

@@ -56,8 +56,9 @@ struct RowBlock {
   const double* label_weights = nullptr;  // of the class of each row; null: all 1
 };
 
-// What a row is looked at for, in this order: see [Row losses].
-enum Stage : int { kMax, kFirst, kTerms, kStages };
+// What a row is looked at for, in this order: see [Row losses]. kSlopeTerms takes the place of kTerms
+// where derivatives are wanted, and makes the sums of both.
+enum Stage : int { kMax, kFirst, kTerms, kSlopeTerms, kStages };
 
 // What is known of one row.
 struct RowFacts {
@@ -65,8 +66,27 @@ struct RowFacts {
   double ties;
   double label;
   double label_weight;
+  double base;
+  double power;
   double a;
   double b;
+};
+
+// What the derivatives by the elements of one row have in common.
+struct RowSlopes {
+  double values[7];
+};
+
+// Where the derivatives of the rows of a RowBlock go, and what rows count: each is multiplied by its
+// scale.
+struct RowDerivatives {
+  void* gradient;        // rows of n_cols elements of T
+  void* hessian;         // likewise, if it is asked for
+  std::int64_t stride;   // bytes from row to row, in both
+  const double* scales;  // one a row; null: all are `scale`
+  double scale;
+  const std::int64_t* class_ids;  // where y_true holds them
+  bool upper_bound;               // see Curvature
 };
 
 // What one stage makes of a row or of a segment of one.
@@ -96,11 +116,27 @@ struct LossKernels {
   void (*accumulate)(Stage stage, const RowPart& part, const RowFacts& facts, const void* args,
                      RowState& state) noexcept;
   RowSum (*collect)(const LaneSums& lanes) noexcept;
-  // After kFirst (where there is one): adds to the facts what the sums say.
+  // After kMax, with null sums, and after kFirst: adds to the facts what is known now.
   void (*prepare)(const RowSum* sums, const void* args, RowFacts& facts) noexcept;
   // After the last stage.
   double (*finish)(const RowSum* sums, const RowFacts& facts, double divisor,
                    const void* args) noexcept;
+
+  // As row_losses() and, with the same bits, losses if they are not null, with derivatives: False
+  // if one of these is not finite. What is written then, and for rows of scale 0, means nothing.
+  bool (*row_gradients)(const RowBlock& rows, double divisor, const void* args,
+                        const RowDerivatives& to, void* losses) noexcept;
+  bool (*row_hessians)(const RowBlock& rows, double divisor, const void* args,
+                       const RowDerivatives& to, void* losses) noexcept;
+  // The same for rows in parts, whose stages are those of derivatives: see accumulate(). First what
+  // the derivatives of the row have in common, then each part by itself, n elements of it.
+  RowSlopes (*slopes)(const RowSum* sums, const RowFacts& facts, double scale, double divisor,
+                      const void* args) noexcept;
+  bool (*part_gradients)(const RowPart& part, const RowFacts& facts, const RowSlopes& slopes,
+                         const void* args, const RowDerivatives& to) noexcept;
+  // Those by the element at the class of the row, gradient and second derivative.
+  void (*label_gradients)(const RowFacts& facts, const RowSlopes& slopes, const void* args,
+                          bool upper_bound, double* to) noexcept;
 };
 
 // Kernels in one computation type T.
@@ -134,6 +170,17 @@ struct AlignmentStep {
   const double* may_skip;  // 1 where a label differs from the one before, else 0
   double blank_logit;
   double max;  // of the logits of all classes
+};
+
+// For the derivatives: forward variables of a time step, the sum over all alignments
+// (total.hi + total.lo) 2^exponent, and where to put what part of it each state has.
+struct AlignmentShares {
+  ScaledArray blank;
+  ScaledArray label;
+  RowSum total;
+  double exponent;
+  double* of_blank;
+  double* of_label;
 };
 
 // Integers of 65 bits: value = high 2^32 + low with 0 <= low < 2^32.
@@ -172,6 +219,38 @@ struct PairBlock {
   double margin;
 };
 
+// Of queries: what a derivative is multiplied by, and the CircleStatistics.
+struct PairFactors {
+  const double* scale;
+  const double* positive;
+  const double* positive_exponent;
+  const double* negative;
+  const double* negative_exponent;
+};
+
+// For derivatives of the pairs of a block: factors of its queries and, if the references are
+// queries too, of those, with the ids that both sides have in the other role.
+struct PairRoles {
+  PairFactors of_queries;
+  PairFactors of_references;  // kLanes<double> of them; nulls if there are none
+  IdArrays query_ids;
+  IdArrays reference_ids;
+};
+
+// Rows of components are that many doubles, or a multiple, apart.
+inline constexpr std::int64_t kPairPitch = 8;
+
+// Sums (hi + lo), for each query, of the references times one number each.
+struct ReferenceSums {
+  const double* numbers;     // kLanes<double> for each query
+  const double* references;  // rows of `pitch` doubles, as hi and lo
+  std::int64_t pitch;
+  std::int64_t n_queries;
+  std::int64_t n_references;
+  double* hi;
+  double* lo;
+};
+
 // Kernels of the losses that are no reduction over a row, in double.
 struct SpecialKernels {
   // The largest of `start` and n numbers; NaN is ignored.
@@ -186,10 +265,28 @@ struct SpecialKernels {
   // The same numbers with 1 <= hi < 2. To be called before hi grows beyond 2^600: advance()
   // multiplies it by less than 6.
   void (*normalize)(const ScaledArray& x, std::int64_t begin, std::int64_t end) noexcept;
+  // The same as advance() with factors that are pairs: see ScaledExpPair.
+  void (*advance_pairs)(const AlignmentStep& step, std::int64_t begin, std::int64_t end) noexcept;
+  // The step back: to_... are the sums over what can follow from a state on, its own factor
+  // included. Needs elements before and after arrays as AlignmentStep says, may_skip from
+  // begin + 1 to 8 after its end.
+  void (*retreat)(const AlignmentStep& step, const AlignmentShares& shares, std::int64_t begin,
+                  std::int64_t end) noexcept;
+  RowSum (*sum)(const double* x, std::int64_t n) noexcept;
+  // x[i] + rest[i] = e^(x[i] - max), 1 where x[i] = max; returns their sum.
+  RowSum (*exp_pairs)(double* x, double* rest, std::int64_t n, double max) noexcept;
+  // x[i] = (x[i] + rest[i]) / divisor, rounded once.
+  void (*divide_pairs)(double* x, const double* rest, std::int64_t n, RowSum divisor) noexcept;
   // Adds the pairs of a block to the sums of its queries.
   void (*add_pairs)(const PairBlock& block, PairSums* sums) noexcept;
-  // losses[i] = ln(1 + positive sum times negative sum), 0 if one of them is empty. Uses up `sums`.
+  // losses[i] = ln(1 + positive sum times negative sum), 0 if one of them is empty. Leaves the sums
+  // in lane 0 of `sums`.
   void (*finish_pairs)(PairSums* sums, std::int64_t n, double* losses) noexcept;
+  // derivatives[i kLanes<double> + j] = of all losses by the similarity of query i and reference j,
+  // in both roles.
+  void (*differentiate_pairs)(const PairBlock& block, const PairRoles& roles,
+                              double* derivatives) noexcept;
+  void (*add_references)(const ReferenceSums& sums) noexcept;
 };
 
 struct KernelTable {

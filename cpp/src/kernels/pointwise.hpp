@@ -151,8 +151,207 @@ struct PointwiseKernel {
     return (sums[0].hi + sums[0].lo) / divisor + 0.0;
   }
 
-  static constexpr LossKernels kernels{
-      {false, false, true}, &row_losses, &accumulate, &collect, &prepare, &finish};
+  // What elements are multiplied by: the same for all, or one number each.
+  struct Scales {
+    V all;
+    const T* each;
+    SIMDLOSS_INLINE V at(std::int64_t i, std::int64_t left) const {
+      return each == nullptr ? all : load(each + i, left);
+    }
+  };
+
+  // What elements give; null pointers where it is not wanted.
+  struct Outputs {
+    T* losses;  // room for whole vectors
+    T* gradient;
+    T* hessian;
+  };
+
+  // A whole vector to memory, or its first lanes; the sum of x - x for those is added to `zero`.
+  static SIMDLOSS_INLINE void put(V x, T* to, std::int64_t left, V& zero) {
+    if (left >= V::kWidth) {
+      x.store(to);
+      zero = zero + (x - x);
+    } else {
+      x.store_first(to, left);
+      zero = zero + keep_first(x - x, left);
+    }
+  }
+
+  // The outputs of the vector at element i. A derivative times its scale is never -0.
+  template <bool kLosses, bool kHessian>
+  static SIMDLOSS_INLINE void derive(const T* t, const T* p, const T* prepared, std::int64_t i,
+                                     std::int64_t left, const Args& args, const Scales& scales,
+                                     bool upper_bound, const Outputs& to, V& zero) {
+    const V label = load(t + i, left);
+    const V prediction = load(p + i, left);
+    V half = label;
+    if constexpr (Loss::is_prepared) half = V::load(prepared + i);
+    const V scale = scales.at(i, left);
+    const V slope = element_gradient<Loss>(label, prediction, half, args);
+    put(fma(slope, scale, V(T(0))), to.gradient + i, left, zero);
+    if constexpr (kLosses) {
+      if constexpr (Loss::is_prepared) {
+        Loss::value(label, prediction, half, args).store(to.losses + i);
+      } else {
+        Loss::value(label, prediction, args).store(to.losses + i);
+      }
+    }
+    if constexpr (kHessian) {
+      V curvature = element_curvature<Loss>(label, prediction, half, args);
+      if (upper_bound) curvature = max(curvature, V(T(0)));
+      put(fma(curvature, scale, V(T(0))), to.hessian + i, left, zero);
+    }
+  }
+  template <bool kLosses, bool kHessian>
+  static SIMDLOSS_INLINE void derive_tile(const T* t, const T* p, std::int64_t n, const Args& args,
+                                          const Scales& scales, bool upper_bound, const Outputs& to,
+                                          V& zero) {
+    Tile prepared;
+    if constexpr (Loss::is_prepared) {
+      for (std::int64_t i = 0; i < n; i += V::kWidth) {
+        Loss::prepare(load(t + i, n - i), load(p + i, n - i), args).store(prepared.values + i);
+      }
+    }
+    std::int64_t i = 0;
+    for (; i + V::kWidth <= n; i += V::kWidth) {
+      derive<kLosses, kHessian>(t, p, prepared.values, i, V::kWidth, args, scales, upper_bound, to,
+                                zero);
+    }
+    if (i < n) {
+      derive<kLosses, kHessian>(t, p, prepared.values, i, n - i, args, scales, upper_bound, to,
+                                zero);
+    }
+  }
+
+  // Rows of kTile<T> elements or less, as many at a time as fit a tile; adjacent ones as one.
+  template <bool kLosses, bool kHessian>
+  static SIMDLOSS_INLINE void derive_short_rows(const RowBlock& rows, double divisor,
+                                                const Args& args, const RowDerivatives& to,
+                                                T* losses, V& zero) {
+    const std::int64_t size = rows.n_cols * static_cast<std::int64_t>(sizeof(T));
+    const bool adjacent = rows.t_stride == size && rows.p_stride == size && to.stride == size;
+    const std::int64_t step = adjacent ? kTile<T> / rows.n_cols : 1;
+    Tile tile;
+    Tile scale_tile;
+    for (std::int64_t row = 0; row < rows.n_rows; row += step) {
+      const std::int64_t n_rows = rows.n_rows - row < step ? rows.n_rows - row : step;
+      Scales scales{V(static_cast<T>(to.scale / divisor)), nullptr};
+      if (to.scales != nullptr && n_rows == 1) {
+        scales.all = V(static_cast<T>(to.scales[row] / divisor));
+      } else if (to.scales != nullptr) {
+        for (std::int64_t i = 0; i < n_rows; ++i) {
+          const T scale = static_cast<T>(to.scales[row + i] / divisor);
+          T* const from = scale_tile.values + i * rows.n_cols;
+          for (std::int64_t j = 0; j < rows.n_cols; ++j) from[j] = scale;
+        }
+        scales.each = scale_tile.values;
+      }
+      derive_tile<kLosses, kHessian>(row_of(rows.t, rows.t_stride, row),
+                                     row_of(rows.p, rows.p_stride, row), n_rows * rows.n_cols, args,
+                                     scales, to.upper_bound, outputs(to, row, tile.values), zero);
+      if constexpr (kLosses) {
+        Sums::row_losses(tile.values, n_rows, rows.n_cols, divisor, losses + row);
+      }
+    }
+  }
+
+  static SIMDLOSS_INLINE const T* row_of(const void* rows, std::int64_t stride, std::int64_t row) {
+    return reinterpret_cast<const T*>(static_cast<const char*>(rows) + row * stride);
+  }
+  static SIMDLOSS_INLINE Outputs outputs(const RowDerivatives& to, std::int64_t row, T* losses) {
+    const auto at = [&](void* rows) {
+      return rows == nullptr ? nullptr
+                             : reinterpret_cast<T*>(static_cast<char*>(rows) + row * to.stride);
+    };
+    return {losses, at(to.gradient), at(to.hessian)};
+  }
+
+  // One row, or part of one, whose losses are added to lanes.
+  template <bool kLosses, bool kHessian>
+  static void derive_row(const T* t, const T* p, std::int64_t n, const Args& args, T scale,
+                         bool upper_bound, Outputs to, LaneSums& lanes, V& zero) {
+    Tile tile;
+    to.losses = tile.values;
+    for (std::int64_t i = 0; i < n; i += kTile<T>) {
+      const std::int64_t length = n - i < kTile<T> ? n - i : kTile<T>;
+      derive_tile<kLosses, kHessian>(t + i, p + i, length, args, {V(scale), nullptr}, upper_bound,
+                                     to, zero);
+      if constexpr (kLosses) Sums::add(typename Sums::Stored{tile.values}, 0, length, lanes);
+      to.gradient += length;
+      if constexpr (kHessian) to.hessian += length;
+    }
+  }
+
+  template <bool kLosses, bool kHessian>
+  static bool derive_rows(const RowBlock& rows, double divisor, const Args& args,
+                          const RowDerivatives& to, T* losses) {
+    V zero(T(0));
+    if (rows.n_cols <= kTile<T>) {
+      derive_short_rows<kLosses, kHessian>(rows, divisor, args, to, losses, zero);
+      return all(zero == V(T(0)));
+    }
+    for (std::int64_t i = 0; i < rows.n_rows; ++i) {
+      const double scale = (to.scales != nullptr ? to.scales[i] : to.scale) / divisor;
+      LaneSums lanes = {};
+      derive_row<kLosses, kHessian>(
+          row_of(rows.t, rows.t_stride, i), row_of(rows.p, rows.p_stride, i), rows.n_cols, args,
+          static_cast<T>(scale), to.upper_bound, outputs(to, i, nullptr), lanes, zero);
+      if constexpr (kLosses) {
+        const RowSum sum = Sums::finish(lanes);
+        losses[i] = static_cast<T>((sum.hi + sum.lo) / divisor + 0.0);
+      }
+    }
+    return all(zero == V(T(0)));
+  }
+
+  static bool row_gradients(const RowBlock& rows, double divisor, const void* args,
+                            const RowDerivatives& to, void* losses) noexcept {
+    const Args typed = *static_cast<const Args*>(args);
+    return losses == nullptr
+               ? derive_rows<false, false>(rows, divisor, typed, to, nullptr)
+               : derive_rows<true, false>(rows, divisor, typed, to, static_cast<T*>(losses));
+  }
+  static bool row_hessians(const RowBlock& rows, double divisor, const void* args,
+                           const RowDerivatives& to, void* losses) noexcept {
+    const Args typed = *static_cast<const Args*>(args);
+    return derive_rows<true, true>(rows, divisor, typed, to, static_cast<T*>(losses));
+  }
+  static RowSlopes slopes(const RowSum*, const RowFacts&, double scale, double divisor,
+                          const void*) noexcept {
+    return {{scale / divisor}};
+  }
+  static bool part_gradients(const RowPart& part, const RowFacts&, const RowSlopes& slopes,
+                             const void* args, const RowDerivatives& to) noexcept {
+    const Args typed = *static_cast<const Args*>(args);
+    const auto* const t = static_cast<const T*>(part.t);
+    const auto* const p = static_cast<const T*>(part.p);
+    const T scale = static_cast<T>(slopes.values[0]);
+    V zero(T(0));
+    LaneSums lanes;
+    if (to.hessian != nullptr) {
+      derive_row<false, true>(t, p, part.n, typed, scale, to.upper_bound, outputs(to, 0, nullptr),
+                              lanes, zero);
+    } else {
+      derive_row<false, false>(t, p, part.n, typed, scale, to.upper_bound, outputs(to, 0, nullptr),
+                               lanes, zero);
+    }
+    return all(zero == V(T(0)));
+  }
+  static void label_gradients(const RowFacts&, const RowSlopes&, const void*, bool,
+                              double*) noexcept {}
+
+  static constexpr LossKernels kernels{{false, false, true, true},
+                                       &row_losses,
+                                       &accumulate,
+                                       &collect,
+                                       &prepare,
+                                       &finish,
+                                       &row_gradients,
+                                       &row_hessians,
+                                       &slopes,
+                                       &part_gradients,
+                                       &label_gradients};
 };
 
 }  // namespace simdloss

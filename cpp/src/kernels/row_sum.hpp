@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "kernels/abi.hpp"
+#include "simd/add_exactly.hpp"
 #include "simd/vec.hpp"
 
 namespace simdloss {
@@ -159,7 +160,7 @@ class RowSums {
     widen(x, parts);
     for (int k = 0; k < kParts; ++k) {
       if constexpr (kPairs) {
-        lanes.lo[k] = lanes.lo[k] + two_sum(lanes.hi[k], parts[k]);
+        lanes.lo[k] = lanes.lo[k] + add_exactly(lanes.hi[k], parts[k]);
       } else {
         lanes.hi[k] = lanes.hi[k] + parts[k];
       }
@@ -206,17 +207,9 @@ class RowSums {
     }
   }
 
-  // sum += x; returns what was rounded off, exactly.
-  static SIMDLOSS_INLINE D two_sum(D& sum, D x) {
-    const D old = sum;
-    sum = old + x;
-    const D part = sum - old;
-    return (old - (sum - part)) + (x - part);
-  }
-
   static SIMDLOSS_INLINE void merge(D& hi, D& lo, D other_hi, D other_lo) {
     if constexpr (kPairs) {
-      const D error = two_sum(hi, other_hi);
+      const D error = add_exactly(hi, other_hi);
       lo = (lo + other_lo) + error;
     } else {
       hi = hi + other_hi;

@@ -1,101 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "losses/loss.hpp"
+#include "losses/classes.hpp"
+#include "simd/add_exactly.hpp"
 
 namespace simdloss {
-
-// Losses over the classes of one axis, C of them.
-struct Categorical : RowLoss {
-  static constexpr bool has_classes = true;
-  static constexpr ParamInfo label_smoothing_info = {"label_smoothing", 0.0, 0.0, 1.0};
-
-  // y = t keep + shift.
-  template <class T>
-  struct Smoothing {
-    T keep;
-    T shift;
-  };
-  template <class T>
-  static Smoothing<T> smoothing(double label_smoothing, const Settings& settings) {
-    const double share = settings.cols > 0 ? label_smoothing / settings.cols : 0.0;
-    return {static_cast<T>(1.0 - label_smoothing), static_cast<T>(share)};
-  }
-
-  template <class T>
-  struct Clip {
-    T low;
-    T high;
-    bool is_regular;  // all logarithms in it are finite
-  };
-  template <class T>
-  static Clip<T> clip(const Settings& settings) {
-    const T low = static_cast<T>(settings.epsilon);
-    return {low, static_cast<T>(settings.one_minus_epsilon), low >= Limits<T>::kMin};
-  }
-
-  template <class V, class T>
-  static SIMDLOSS_INLINE V clipped(V q, const Clip<T>& clip) {
-    return min(max(q, V(static_cast<typename V::Element>(clip.low))),
-               V(static_cast<typename V::Element>(clip.high)));
-  }
-  // -ln q of a clipped probability, times its label.
-  template <class V, class T>
-  static SIMDLOSS_INLINE V surprise(V y, V q, const Clip<T>& clip) {
-    if (clip.is_regular) return -(y * log_regular(q));
-    return weigh(y, -log(q));
-  }
-};
-
-// What losses of probabilities add: p is divided by its sum, p / sum = p a / b, with a a power of
-// two that brings the sum into the range of every type. b is NaN if the sum is not finite.
-template <class Base>
-struct Probabilities : Base {
-  static constexpr int n_first = 1;
-
-  template <class V, class Args>
-  static SIMDLOSS_INLINE Terms<V> first(V, V p, V, const Row<V>&, const Args&) {
-    return {{p}};
-  }
-  template <class T, class V, class Args>
-  static SIMDLOSS_INLINE void prepare(const Terms<V>& sums, Row<V>& row, const Args&) {
-    const V sum = sums.values[0];
-    row.a = inverse_power_of_two<T>(sum);
-    row.b = sum * row.a + (sum - sum);
-  }
-  template <class V>
-  static SIMDLOSS_INLINE V share(V p, const Row<V>& row) {
-    return p * row.a / row.b;
-  }
-};
-
-// What losses of logits add.
-template <class Base>
-struct Logits : Base {
-  static constexpr bool has_max = true;
-  static constexpr bool has_ties = true;
-
-  template <class V, class Args>
-  static SIMDLOSS_INLINE V scan(V, V p, const Args&) {
-    return p;
-  }
-  // m - z for the largest logit m: 0 where both are, though they be infinite.
-  template <class V>
-  static SIMDLOSS_INLINE V distance(V z, V max) {
-    return keep(!(z == max), max - z);
-  }
-  // e^-distance, but 0 for the largest, which are counted instead: what they are more than would be
-  // lost beside their 1.
-  template <class V>
-  static SIMDLOSS_INLINE V weight_below_max(V z, V distance, V max) {
-    return keep(!(z == max), exp_nonpositive(-distance));
-  }
-  // ln of the sum of e^(z - m) over all classes, from the sum of weights below the maximum.
-  template <class V>
-  static SIMDLOSS_INLINE V log_of_sum(V below, V ties) {
-    return log1p(below + (ties - V(1)));
-  }
-};
 
 // Categorical crossentropy: -sum of w y ln q over the classes, q = p / sum(p) clipped to
 // [epsilon, 1 - epsilon], y = t (1 - label_smoothing) + label_smoothing / C, w the class weights.
@@ -106,6 +15,7 @@ struct CategoricalCrossentropy : Probabilities<Categorical> {
   static constexpr ParamInfo params[] = {label_smoothing_info};
   static constexpr int n_params = 1;
   static constexpr int n_sums = 1;
+  static constexpr int n_slope_sums = 2;
 
   template <class T>
   struct Args {
@@ -119,8 +29,20 @@ struct CategoricalCrossentropy : Probabilities<Categorical> {
 
   template <class V, class Args>
   static SIMDLOSS_INLINE Terms<V> terms(V t, V p, V w, const Row<V>& row, const Args& args) {
-    const V y = fma(t, V(args.smoothing.keep), V(args.smoothing.shift));
-    return {{surprise(w * y, clipped(share(p, row), args.clip), args.clip)}};
+    const V y = label(t, w, args);
+    return {{surprise(y, clipped(share(p, row), args.clip), args.clip),
+             where_not_clipped(p, row, args.clip, -y)}};
+  }
+  template <class V, class Args>
+  static SIMDLOSS_INLINE Slopes<V> slopes(const Terms<V>& sums, const Row<V>& row, V scale,
+                                          const Args&) {
+    return slopes_of_sum(sums.values[1], row, scale);
+  }
+  template <class V, class Args>
+  static SIMDLOSS_INLINE V gradient(V t, V p, V w, const Row<V>& row, const Slopes<V>& s,
+                                    const Args& args) {
+    const V r = where_not_clipped(p, row, args.clip, -label(t, w, args));
+    return gradient_of_class(p, r, row, s);
   }
   template <class V, class Args>
   static SIMDLOSS_INLINE V finish(const Terms<V>& sums, const Row<V>&, const Args&) {
@@ -133,11 +55,12 @@ struct CategoricalCrossentropy : Probabilities<Categorical> {
 // Domain: t in [0, 1], p real or -inf.
 // Max error: 4 u of sum of w y (m - p), and of sum of w y times the mean of 1 + m - p under q.
 // Source: keras.losses.categorical_crossentropy(from_logits=True).
-struct CategoricalCrossentropyFromLogits : Logits<Categorical> {
+struct CategoricalCrossentropyFromLogits : CrossentropyOfLogits<Categorical> {
   static constexpr const char* name = "categorical_crossentropy_from_logits";
   static constexpr ParamInfo params[] = {label_smoothing_info};
   static constexpr int n_params = 1;
   static constexpr int n_sums = 3;
+  static constexpr int n_slope_sums = 3;
 
   template <class T>
   struct Args {
@@ -150,13 +73,27 @@ struct CategoricalCrossentropyFromLogits : Logits<Categorical> {
 
   template <class V, class Args>
   static SIMDLOSS_INLINE Terms<V> terms(V t, V p, V w, const Row<V>& row, const Args& args) {
-    const V y = w * fma(t, V(args.smoothing.keep), V(args.smoothing.shift));
-    const V d = distance(p, row.max);
-    return {{weight_below_max(p, d, row.max), weigh(y, d), y}};
+    const V y = label(t, w, args);
+    return {{exp_below_max(p, row), weigh(y, distance(p, row.max)), y}};
   }
   template <class V, class Args>
   static SIMDLOSS_INLINE V finish(const Terms<V>& sums, const Row<V>& row, const Args&) {
-    return sums.values[1] + weigh(sums.values[2], log_of_sum(sums.values[0], row.ties));
+    return sums.values[1] + weigh(sums.values[2], log1p(rest_of_sum(sums.values[0], row)));
+  }
+  template <class V, class Args>
+  static SIMDLOSS_INLINE Slopes<V> slopes(const Terms<V>& sums, const Row<V>& row, V scale,
+                                          const Args&) {
+    return slopes_of_softmax(sums.values[0], sums.values[2], row, scale);
+  }
+  template <class V, class Args>
+  static SIMDLOSS_INLINE V gradient(V t, V p, V w, const Row<V>& row, const Slopes<V>& s,
+                                    const Args& args) {
+    return gradient_of_class(label(t, w, args), p, row, s);
+  }
+  template <class V, class Args>
+  static SIMDLOSS_INLINE V curvature(V, V p, V, const Row<V>& row, const Slopes<V>& s,
+                                     const Args&) {
+    return curvature_of_class(p, row, s);
   }
 };
 
@@ -166,12 +103,15 @@ struct CategoricalFocal : Categorical {
       {"alpha", 0.25, 0.0, kInfinity}, {"gamma", 2.0, 0.0, kInfinity}, label_smoothing_info};
   static constexpr int n_params = 3;
   static constexpr int n_sums = 1;
+  static constexpr int n_slope_sums = 2;
   // Up to this one, whole gammas are powers by multiplication.
   static constexpr double kMaxIntegralGamma = 64;
 
   // gamma multiplies the relative error of 1 - q, which float has no room for.
   template <class T>
   using Compute = double;
+  template <class T>
+  using GradientCompute = double;
 
   template <class T>
   struct Args {
@@ -189,13 +129,27 @@ struct CategoricalFocal : Categorical {
             settings.params[0], parameter<double>(gamma), integral ? static_cast<int>(gamma) : -1};
   }
 
-  // w alpha y miss^gamma, for miss = 1 - q as value and rest.
+  // Of one class.
+  template <class V>
+  struct Parts {
+    V weight;  // w alpha y
+    V loss;    // -ln q
+    V q;
+    V miss;   // 1 - q
+    V focus;  // miss^gamma
+  };
+  // The derivative of weight miss^gamma loss by the loss: miss^gamma + gamma miss^(gamma - 1) q loss,
+  // times the weight.
   template <class V, class Args>
-  static SIMDLOSS_INLINE V factor(V t, V w, V miss, V miss_rest, const Args& args) {
-    const V y = fma(t, V(args.smoothing.keep), V(args.smoothing.shift));
-    const V focus = args.integral_gamma >= 0 ? pow_int(miss, miss_rest, args.integral_gamma)
-                                             : pow(miss, miss_rest, V(args.gamma));
-    return weigh(w * V(args.alpha) * y, focus);
+  static SIMDLOSS_INLINE V slope(const Parts<V>& x, const Args& args) {
+    const V moved = V(args.gamma) * x.q * share_of(x.loss, x.miss);
+    return weigh(x.weight, fma(x.focus, moved, x.focus));
+  }
+  // miss^gamma, for miss = 1 - q as value and rest.
+  template <class V, class Args>
+  static SIMDLOSS_INLINE V focus(V miss, V miss_rest, const Args& args) {
+    return args.integral_gamma >= 0 ? pow_int(miss, miss_rest, args.integral_gamma)
+                                    : pow(miss, miss_rest, V(args.gamma));
   }
   template <class V, class Args>
   static SIMDLOSS_INLINE V finish(const Terms<V>& sums, const Row<V>&, const Args&) {
@@ -213,10 +167,29 @@ struct CategoricalFocalCrossentropy : Probabilities<CategoricalFocal> {
 
   template <class V, class Args>
   static SIMDLOSS_INLINE Terms<V> terms(V t, V p, V w, const Row<V>& row, const Args& args) {
+    const Parts<V> x = parts(t, p, w, row, args);
+    return {{weigh(weigh(x.weight, x.focus), x.loss),
+             where_not_clipped(p, row, args.clip, -slope(x, args))}};
+  }
+  template <class V, class Args>
+  static SIMDLOSS_INLINE Slopes<V> slopes(const Terms<V>& sums, const Row<V>& row, V scale,
+                                          const Args&) {
+    return slopes_of_sum(sums.values[1], row, scale);
+  }
+  template <class V, class Args>
+  static SIMDLOSS_INLINE V gradient(V t, V p, V w, const Row<V>& row, const Slopes<V>& s,
+                                    const Args& args) {
+    const V r = where_not_clipped(p, row, args.clip, -slope(parts(t, p, w, row, args), args));
+    return gradient_of_class(p, r, row, s);
+  }
+
+ private:
+  template <class V, class Args>
+  static SIMDLOSS_INLINE Parts<V> parts(V t, V p, V w, const Row<V>& row, const Args& args) {
     const V q = clipped(share(p, row), args.clip);
     const V miss = V(1) - q;
-    const V scale = factor(t, w, miss, (V(1) - miss) - q, args);
-    return {{surprise(scale, q, args.clip)}};
+    return {V(args.alpha) * label(t, w, args), surprise(V(1), q, args.clip), q, miss,
+            focus(miss, (V(1) - miss) - q, args)};
   }
 };
 
@@ -229,36 +202,54 @@ struct CategoricalFocalCrossentropyFromLogits : Logits<CategoricalFocal> {
 
   template <class V, class Args>
   static SIMDLOSS_INLINE Terms<V> first(V, V p, V, const Row<V>& row, const Args&) {
-    return {{weight_below_max(p, distance(p, row.max), row.max)}};
-  }
-  // x + y - sum, exactly (Knuth).
-  template <class V>
-  static SIMDLOSS_INLINE V error_of_sum(V x, V y, V sum) {
-    const V part = sum - x;
-    return (x - (sum - part)) + (y - part);
+    return {{exp_below_max(p, row)}};
   }
   // a: the sum of e^(p - m) without one of the largest; b: ln(1 + a).
   template <class T, class V, class Args>
   static SIMDLOSS_INLINE void prepare(const Terms<V>& sums, Row<V>& row, const Args&) {
-    row.a = sums.values[0] + (row.ties - V(1));
-    row.b = log_of_sum(sums.values[0], row.ties);
+    row.a = rest_of_sum(sums.values[0], row);
+    row.b = log1p(row.a);
   }
   template <class V, class Args>
   static SIMDLOSS_INLINE Terms<V> terms(V t, V p, V w, const Row<V>& row, const Args& args) {
-    const V d = distance(p, row.max);
-    const V e = exp_nonpositive(-d);
-    // The sum over all classes and that over all others, as unevaluated sums, and their ratio.
-    const V sum = V(1) + row.a;
-    const V sum_rest = error_of_sum(V(1), row.a, sum);
-    const V below = sum - e;
+    const Parts<V> x = parts(t, p, w, row, args);
+    return {{weigh(weigh(x.weight, x.focus), x.loss), slope(x, args)}};
+  }
+
+  // With f the derivative of the term of a class by its own loss -ln q, and F the sum of all:
+  // F q - f = (F - f) q - f (1 - q).
+  template <class V, class Args>
+  static SIMDLOSS_INLINE Slopes<V> slopes(const Terms<V>& sums, const Row<V>&, V scale,
+                                          const Args&) {
+    return {{sums.values[1], scale}};
+  }
+  template <class V, class Args>
+  static SIMDLOSS_INLINE V gradient(V t, V p, V w, const Row<V>& row, const Slopes<V>& s,
+                                    const Args& args) {
+    const Parts<V> x = parts(t, p, w, row, args);
+    const V f = slope(x, args);
+    return s.values[1] * fnma(f, x.miss, (s.values[0] - f) * x.q);
+  }
+
+ private:
+  template <class V, class Args>
+  static SIMDLOSS_INLINE Parts<V> parts(V t, V p, V w, const Row<V>& row, const Args& args) {
+    // In units of e^m: e^p, the sum over all classes and that over all others, both as unevaluated
+    // sums, and the ratio of the latter.
     const auto is_max = p == row.max;
+    const V e = select(is_max, V(1), centered_exp(p, row) * inverse_of_largest(row));
+    V sum(1);
+    const V sum_rest = add_exactly(sum, row.a);
+    V below = sum;
+    const V below_rest = add_exactly(below, -e) + sum_rest;
     const V others = select(is_max, row.a, below);
-    const V others_rest = keep(!is_max, error_of_sum(sum, -e, below) + sum_rest);
+    const V others_rest = keep(!is_max, below_rest);
     const V miss = others / sum;
     const V product = miss * sum;
     const V missing = (others - product) - product_error(miss, sum, product);
     const V rest = fnma(miss, sum_rest, missing + others_rest) / sum;
-    return {{weigh(factor(t, w, miss, rest, args), d + row.b)}};
+    return {V(args.alpha) * label(t, w, args), distance(p, row.max) + row.b, e / sum, miss,
+            focus(miss, rest, args)};
   }
 };
 
@@ -278,6 +269,14 @@ struct SparseCategorical : Categorical {
     const Smoothing<double> s = smoothing<double>(settings.params[0], settings);
     return {s.keep, s.shift, clip<double>(settings), clip<T>(settings)};
   }
+
+  // As label(), in the type of V.
+  template <class V, class Args>
+  static SIMDLOSS_INLINE V label_of_id(V t, V w, const Args& args) {
+    using Element = typename V::Element;
+    const V keep(static_cast<Element>(args.keep));
+    return w * fma(t, keep, V(static_cast<Element>(args.shift)));
+  }
 };
 
 // Sparse categorical crossentropy: -w ln q at the class of the row, with q and label smoothing as
@@ -290,14 +289,21 @@ struct SparseCategoricalCrossentropy : Probabilities<SparseCategorical> {
   static constexpr int n_params = 1;
   static constexpr int n_sums = 1;
 
+  static constexpr int n_slope_sums = 2;
+
   template <class V, class Args>
   static SIMDLOSS_INLINE int used_sums(const Args& args) {
     return args.shift == 0 ? 0 : 1;
   }
   template <class V, class Args>
+  static SIMDLOSS_INLINE int used_slope_sums(const Args& args) {
+    return args.shift == 0 ? 0 : 2;
+  }
+  template <class V, class Args>
   static SIMDLOSS_INLINE Terms<V> terms(V, V p, V w, const Row<V>& row, const Args& args) {
     const V q = clipped(share(p, row), args.clip_of_terms);
-    return {{surprise(w, q, args.clip_of_terms)}};
+    return {
+        {surprise(w, q, args.clip_of_terms), where_not_clipped(p, row, args.clip_of_terms, -w)}};
   }
   template <class V, class Args>
   static SIMDLOSS_INLINE V finish(const Terms<V>& sums, const Row<V>& row, const Args& args) {
@@ -305,34 +311,69 @@ struct SparseCategoricalCrossentropy : Probabilities<SparseCategorical> {
     const V own = surprise(row.label_weight * V(args.keep), q, args.clip);
     return args.shift == 0 ? own : fma(V(args.shift), sums.values[0], own);
   }
+  template <class V, class Args>
+  static SIMDLOSS_INLINE Slopes<V> slopes(const Terms<V>& sums, const Row<V>& row, V scale,
+                                          const Args& args) {
+    const V own =
+        where_not_clipped(row.label, row, args.clip_of_terms, row.label_weight * V(-args.keep));
+    const V sum = args.shift == 0 ? own : fma(V(args.shift), sums.values[1], own);
+    return slopes_of_sum(sum, row, scale);
+  }
+  template <class V, class Args>
+  static SIMDLOSS_INLINE V gradient(V t, V p, V w, const Row<V>& row, const Slopes<V>& s,
+                                    const Args& args) {
+    const V r = where_not_clipped(p, row, args.clip_of_terms, -label_of_id(t, w, args));
+    return gradient_of_class(p, r, row, s);
+  }
 };
 
 // Sparse categorical crossentropy of logits: the same with q = softmax(p), never clipped, as
 // (m - p at the class) + ln(sum of e^(p - m)) for the largest logit m.
 // Domain: p real or -inf. Max error: as categorical_crossentropy_from_logits.
 // Source: keras.losses.sparse_categorical_crossentropy(from_logits=True).
-struct SparseCategoricalCrossentropyFromLogits : Logits<SparseCategorical> {
+struct SparseCategoricalCrossentropyFromLogits : CrossentropyOfLogits<SparseCategorical> {
   static constexpr const char* name = "sparse_categorical_crossentropy_from_logits";
   static constexpr ParamInfo params[] = {label_smoothing_info};
   static constexpr int n_params = 1;
   static constexpr int n_sums = 3;
+  static constexpr int n_slope_sums = 3;
 
   template <class V, class Args>
   static SIMDLOSS_INLINE int used_sums(const Args& args) {
     return args.shift == 0 ? 1 : 3;
   }
   template <class V, class Args>
+  static SIMDLOSS_INLINE int used_slope_sums(const Args& args) {
+    return used_sums<V>(args);
+  }
+  template <class V, class Args>
   static SIMDLOSS_INLINE Terms<V> terms(V, V p, V w, const Row<V>& row, const Args&) {
-    const V d = distance(p, row.max);
-    return {{weight_below_max(p, d, row.max), weigh(w, d), w}};
+    return {{exp_below_max(p, row), weigh(w, distance(p, row.max)), w}};
   }
   template <class V, class Args>
   static SIMDLOSS_INLINE V finish(const Terms<V>& sums, const Row<V>& row, const Args& args) {
     const V y = row.label_weight * V(args.keep);
-    const V log = log_of_sum(sums.values[0], row.ties);
+    const V log = log1p(rest_of_sum(sums.values[0], row));
     const V own = weigh(y, distance(row.label, row.max) + log);
     if (args.shift == 0) return own;
     return fma(V(args.shift), sums.values[1] + weigh(sums.values[2], log), own);
+  }
+  template <class V, class Args>
+  static SIMDLOSS_INLINE Slopes<V> slopes(const Terms<V>& sums, const Row<V>& row, V scale,
+                                          const Args& args) {
+    const V own = row.label_weight * V(args.keep);
+    const V sum = args.shift == 0 ? own : fma(V(args.shift), sums.values[2], own);
+    return slopes_of_softmax(sums.values[0], sum, row, scale);
+  }
+  template <class V, class Args>
+  static SIMDLOSS_INLINE V gradient(V t, V p, V w, const Row<V>& row, const Slopes<V>& s,
+                                    const Args& args) {
+    return gradient_of_class(label_of_id(t, w, args), p, row, s);
+  }
+  template <class V, class Args>
+  static SIMDLOSS_INLINE V curvature(V, V p, V, const Row<V>& row, const Slopes<V>& s,
+                                     const Args&) {
+    return curvature_of_class(p, row, s);
   }
 };
 
@@ -361,6 +402,35 @@ struct CategoricalGeneralizedCrossEntropy : Categorical {
   static SIMDLOSS_INLINE V finish(const Terms<V>&, const Row<V>& row, const Args& args) {
     const V q(args.q);
     return weigh(row.label_weight, -expm1(q * log(row.label)) / q);
+  }
+
+  // -p^(q - 1) at the class.
+  static constexpr bool has_hessian = true;
+  static constexpr bool has_label_only = true;
+  template <class T>
+  using GradientCompute = double;
+  template <class V, class Args>
+  static SIMDLOSS_INLINE Slopes<V> slopes(const Terms<V>&, const Row<V>&, V scale, const Args&) {
+    return {{scale}};
+  }
+  template <class V, class Args>
+  static SIMDLOSS_INLINE V gradient(V t, V p, V w, const Row<V>&, const Slopes<V>& s,
+                                    const Args& args) {
+    return -weigh(t, w * s.values[0] * power_below(p, args));
+  }
+  // (1 - q) p^(q - 2)
+  template <class V, class Args>
+  static SIMDLOSS_INLINE V curvature(V t, V p, V w, const Row<V>&, const Slopes<V>& s,
+                                     const Args& args) {
+    return weigh(t, w * s.values[0] * weigh(V(1 - args.q), power_below(p, args) / p));
+  }
+
+ private:
+  // p^(q - 1)
+  template <class V, class Args>
+  static SIMDLOSS_INLINE V power_below(V p, const Args& args) {
+    if (args.q >= 1) return pow(p, V(0), V(args.q - 1));
+    return select(p == V(0), V(kInfinity), pow(p, V(0), V(args.q)) / p);
   }
 };
 

@@ -1,93 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "losses/loss.hpp"
+#include "losses/binary_labels.hpp"
+#include "simd/add_exactly.hpp"
 
 namespace simdloss {
-
-// Binary labels and probabilities as the binary losses use them.
-struct BinaryLabels : Pointwise {
-  static constexpr Target target = Target::kLabel;
-  static constexpr ParamInfo label_smoothing_info = {"label_smoothing", 0.0, 0.0, 1.0};
-
-  // The smoothed label and one minus it, each formed from t by itself: y = t keep + shift, or
-  // t - amount (t - 1/2), which rounds less.
-  template <class T>
-  struct Smoothing {
-    T amount;
-    T keep;
-    T shift;
-    bool is_none;  // y = t
-  };
-  template <class T>
-  static Smoothing<T> smoothing(double label_smoothing) {
-    return {static_cast<T>(label_smoothing), static_cast<T>(1.0 - label_smoothing),
-            static_cast<T>(label_smoothing / 2), label_smoothing == 0};
-  }
-
-  template <class V>
-  struct Labels {
-    V one;   // weight of class 1
-    V zero;  // weight of class 0
-  };
-  template <class V, class T>
-  static SIMDLOSS_INLINE Labels<V> smoothed(V t, const Smoothing<T>& s) {
-    const V rest = V(1) - t;
-    if (s.is_none) return {t, rest};
-    const V half(T(0.5));
-    return {fnma(V(s.amount), t - half, t), fnma(V(s.amount), rest - half, rest)};
-  }
-
-  // The range that probabilities are clipped to.
-  template <class T>
-  struct Clip {
-    T low;
-    T high;
-    bool is_regular;  // all logarithms in it are finite and need no special case
-  };
-  template <class T>
-  static Clip<T> clip(const Settings& settings) {
-    const T low = static_cast<T>(settings.epsilon);
-    const T high = static_cast<T>(settings.one_minus_epsilon);
-    const auto inside = [](T x) { return x >= Limits<T>::kMin && x < T(1); };
-    return {low, high, inside(low) && inside(high)};
-  }
-
-  // Smoothed labels come with errors of their own, and elements of double are added up without loss,
-  // so that their errors show in a mean: there the logarithms are pairs.
-  template <class V, class T>
-  static SIMDLOSS_INLINE V crossentropy(const Labels<V>& y, V p, const Clip<T>& clip,
-                                        bool is_smoothed) {
-    const V q = min(max(p, V(clip.low)), V(clip.high));
-    if (clip.is_regular) {
-      if (sizeof(typename V::Element) == sizeof(float) && !is_smoothed) {
-        return -fma(y.one, log_regular(q), y.zero * log1p_regular(-q));
-      } else {
-        const LogPair<V> one = log_regular_pair(q);
-        const LogPair<V> zero = log1p_regular_pair(-q);
-        const V product = y.zero * zero.value;
-        const V lost = fma(y.zero, zero.rest, product_error(y.zero, zero.value, product));
-        return -fma(y.one, one.value, product + fma(y.one, one.rest, lost));
-      }
-    }
-    return -(weigh(y.one, log(q)) + weigh(y.zero, log1p(-q)));
-  }
-
-  // y softplus(-z) + (1 - y) softplus(z), for e = e^-|z|. Both softplus are ln(1 + e) and, where
-  // the logit is on the wrong side, |z| more, weighted by the label that is against z's sign:
-  // 1 - y for z > 0, y for z < 0.
-  template <class V, class T>
-  static SIMDLOSS_INLINE V crossentropy_from_logits(V t, V z, V e, const Smoothing<T>& s) {
-    return fma(weight_against(t, z, s), z, log1p_unit(e));
-  }
-
-  // That weight, with z's sign.
-  template <class V, class T>
-  static SIMDLOSS_INLINE V weight_against(V t, V z, const Smoothing<T>& s) {
-    const V against = max(copysign(V(1), z), V(0)) - t;
-    return s.is_none ? against : fma(against, V(s.keep), copysign(V(s.shift), z));
-  }
-};
 
 // Binary crossentropy: -(y ln q + (1 - y) ln(1 - q)), q = p clipped to [epsilon, 1 - epsilon],
 // y = t (1 - label_smoothing) + label_smoothing / 2.
@@ -112,6 +29,14 @@ struct BinaryCrossentropy : BinaryLabels {
   template <class V, class Args>
   static SIMDLOSS_INLINE V value(V t, V p, const Args& args) {
     return crossentropy(smoothed(t, args.smoothing), p, args.clip, !args.smoothing.is_none);
+  }
+  template <class V, class Args>
+  static SIMDLOSS_INLINE V gradient(V t, V p, const Args& args) {
+    return crossentropy_gradient(smoothed(t, args.smoothing), p, args.clip);
+  }
+  template <class V, class Args>
+  static SIMDLOSS_INLINE V curvature(V t, V p, const Args& args) {
+    return crossentropy_curvature(smoothed(t, args.smoothing), p, args.clip);
   }
 };
 
@@ -142,6 +67,14 @@ struct BinaryCrossentropyFromLogits : BinaryLabels {
   static SIMDLOSS_INLINE V value(V t, V p, V e, const Args& args) {
     return crossentropy_from_logits(t, p, e, args.smoothing);
   }
+  template <class V, class Args>
+  static SIMDLOSS_INLINE V gradient(V t, V p, V e, const Args& args) {
+    return crossentropy_gradient_from_logits(smoothed(t, args.smoothing), p, e);
+  }
+  template <class V, class Args>
+  static SIMDLOSS_INLINE V curvature(V t, V p, V e, const Args&) {
+    return constant(sigmoid_slope(p, e), t);
+  }
 };
 
 // What the focal losses add to the binary crossentropy.
@@ -159,6 +92,7 @@ struct BinaryFocal : BinaryLabels {
     Smoothing<T> smoothing;
     Clip<T> clip;
     T gamma;
+    T gamma_minus_one;
     int integral_gamma;  // -1 if gamma is not a small whole number
     bool balanced;
     T weight_one;
@@ -172,6 +106,7 @@ struct BinaryFocal : BinaryLabels {
     return {smoothing<T>(settings.params[3]),
             clip<T>(settings),
             parameter<T>(gamma),
+            parameter<T>(gamma - 1),
             integral ? static_cast<int>(gamma) : -1,
             settings.params[0] != 0,
             static_cast<T>(alpha),
@@ -200,9 +135,8 @@ struct BinaryFocal : BinaryLabels {
   static SIMDLOSS_INLINE Pair<V> sum_of_products(V a, const Pair<V>& b, V c, const Pair<V>& d) {
     const V first = a * b.value;
     const V second = c * d.value;
-    const V sum = first + second;
-    const V part = sum - first;
-    V rest = (first - (sum - part)) + (second - part);
+    V sum = first;
+    V rest = add_exactly(sum, second);
     rest = rest + fma(a, b.rest, product_error(a, b.value, first));
     rest = rest + fma(c, d.rest, product_error(c, d.value, second));
     return {sum, rest};
@@ -223,27 +157,86 @@ struct BinaryFocal : BinaryLabels {
     const V against = weight_against(t, z, s);
     const V tail = log1p_unit(e);
     const V wrong = against * z;
-    const V sum = wrong + tail;
-    const V part = sum - wrong;
-    const V rest = ((wrong - (sum - part)) + (tail - part)) + product_error(against, z, wrong);
+    V sum = wrong;
+    const V lost = add_exactly(sum, tail);
+    const V rest = lost + product_error(against, z, wrong);
     return {sum, keep(!is_nan(rest), rest)};  // NaN if z is infinite
   }
 
-  // (1 - p_t)^gamma times the class weight, for 1 - p_t = y opposite + (1 - y) same.
+  // 1 - p_t = y opposite + (1 - y) same.
   template <class V, class Args>
-  static SIMDLOSS_INLINE Pair<V> factor(V t, const Labels<V>& y, const Pair<V>& opposite,
-                                        const Pair<V>& same, const Args& args) {
+  static SIMDLOSS_INLINE Pair<V> missing(V t, const Labels<V>& y, const Pair<V>& opposite,
+                                         const Pair<V>& same, const Args& args) {
     const V one_minus_t = V(1) - t;
     const V zero_rest = ((V(1) - one_minus_t) - t) * V(args.smoothing.keep);
     const Pair<V> sum = sum_of_products(y.one, opposite, y.zero, same);
-    const V rest = fma(zero_rest, same.value, sum.rest);
-    const V miss = sum.value;
-    const V focus = args.integral_gamma >= 0 ? pow_int(miss, rest, args.integral_gamma)
-                                             : pow(miss, rest, V(args.gamma));
+    return {sum.value, fma(zero_rest, same.value, sum.rest)};
+  }
+  // The derivative of 1 - p_t by the probability: 1 - 2 y, which smoothing shrinks.
+  template <class V, class Args>
+  static SIMDLOSS_INLINE V miss_slope(V t, const Args& args) {
+    return V(args.smoothing.keep) * fnma(V(2), t, V(1));
+  }
+  template <class V, class Args>
+  static SIMDLOSS_INLINE V balance(const Labels<V>& y, const Args& args) {
+    return fma(y.one, V(args.weight_one), y.zero * V(args.weight_zero));
+  }
+
+  // (1 - p_t)^gamma times the class weight.
+  template <class V, class Args>
+  static SIMDLOSS_INLINE Pair<V> factor(const Labels<V>& y, const Pair<V>& miss, const Args& args) {
+    const V focus = args.integral_gamma >= 0 ? pow_int(miss.value, miss.rest, args.integral_gamma)
+                                             : pow(miss.value, miss.rest, V(args.gamma));
     if (!args.balanced) return {focus, V(0)};
-    const V balance = fma(y.one, V(args.weight_one), y.zero * V(args.weight_zero));
-    const V value = focus * balance;
-    return {value, product_error(focus, balance, value)};
+    const V weight = balance(y, args);
+    const V value = focus * weight;
+    return {value, product_error(focus, weight, value)};
+  }
+
+  // m^gamma, gamma m^(gamma - 1) and gamma (gamma - 1) m^(gamma - 2) for m = 1 - p_t.
+  template <class V>
+  struct Powers {
+    V value;
+    V slope;
+    V curvature;
+  };
+  template <class V, class Args>
+  static SIMDLOSS_INLINE Powers<V> powers(const Pair<V>& m, const Args& args) {
+    const V gamma(args.gamma);
+    if (args.integral_gamma >= 0) {
+      const int n = args.integral_gamma;
+      const V none(0);
+      return {pow_int(m.value, m.rest, n), n < 1 ? none : gamma * pow_int(m.value, m.rest, n - 1),
+              n < 2 ? none : gamma * V(args.gamma_minus_one) * pow_int(m.value, m.rest, n - 2)};
+    }
+    const V value = pow(m.value, m.rest, gamma);
+    // Below 1 the power grows towards m = 0, where it is infinite.
+    const V slope =
+        gamma * (args.gamma_minus_one > 0 ? pow(m.value, m.rest, V(args.gamma_minus_one))
+                                          : V(1) / pow(m.value, m.rest, V(-args.gamma_minus_one)));
+    return {value, slope, V(args.gamma_minus_one) * slope / m.value};
+  }
+
+  // A number and its derivatives by p.
+  template <class V>
+  struct Jet {
+    V value;
+    V slope;
+    V curvature;
+  };
+  // Derivatives of w x y, w the class weight. Where one factor is 0 the other's may be infinite.
+  template <class V, class Args>
+  static SIMDLOSS_INLINE V slope_of_product(const Labels<V>& labels, const Jet<V>& x,
+                                            const Jet<V>& y, const Args& args) {
+    const V slope = fma(x.value, y.slope, weigh(y.value, x.slope));
+    return args.balanced ? balance(labels, args) * slope : slope;
+  }
+  template <class V, class Args>
+  static SIMDLOSS_INLINE V curvature_of_product(const Labels<V>& labels, const Jet<V>& x,
+                                                const Jet<V>& y, const Args& args) {
+    const V cross = weigh(y.slope, x.slope);
+    const V curvature = fma(x.value, y.curvature, weigh(y.value, x.curvature) + (cross + cross));
+    return args.balanced ? balance(labels, args) * curvature : curvature;
   }
 };
 
@@ -259,10 +252,36 @@ struct BinaryFocalCrossentropy : BinaryFocal {
   template <class V, class Args>
   static SIMDLOSS_INLINE V value(V t, V p, const Args& args) {
     const Labels<V> y = smoothed(t, args.smoothing);
+    return product(factor(y, miss(t, y, p, args), args), exact_crossentropy(y, p, args.clip));
+  }
+  template <class V, class Args>
+  static SIMDLOSS_INLINE V gradient(V t, V p, const Args& args) {
+    const Labels<V> y = smoothed(t, args.smoothing);
+    return slope_of_product(y, focus(t, y, p, args), loss(y, p, args), args);
+  }
+  template <class V, class Args>
+  static SIMDLOSS_INLINE V curvature(V t, V p, const Args& args) {
+    const Labels<V> y = smoothed(t, args.smoothing);
+    return curvature_of_product(y, focus(t, y, p, args), loss(y, p, args), args);
+  }
+
+ private:
+  template <class V, class Args>
+  static SIMDLOSS_INLINE Pair<V> miss(V t, const Labels<V>& y, V p, const Args& args) {
     const V opposite = V(1) - p;
-    const Pair<V> exact_opposite = {opposite, (V(1) - opposite) - p};
-    const Pair<V> loss = exact_crossentropy(y, p, args.clip);
-    return product(factor(t, y, exact_opposite, {p, V(0)}, args), loss);
+    return missing(t, y, {opposite, (V(1) - opposite) - p}, {p, V(0)}, args);
+  }
+  template <class V, class Args>
+  static SIMDLOSS_INLINE Jet<V> focus(V t, const Labels<V>& y, V p, const Args& args) {
+    const Powers<V> power = powers(miss(t, y, p, args), args);
+    const V slope = miss_slope(t, args);
+    return {power.value, weigh(slope, power.slope), weigh(slope * slope, power.curvature)};
+  }
+  template <class V, class Args>
+  static SIMDLOSS_INLINE Jet<V> loss(const Labels<V>& y, V p, const Args& args) {
+    const Pair<V> value = exact_crossentropy(y, p, args.clip);
+    return {value.value + value.rest, crossentropy_gradient(y, p, args.clip),
+            crossentropy_curvature(y, p, args.clip)};
   }
 };
 
@@ -281,10 +300,43 @@ struct BinaryFocalCrossentropyFromLogits : BinaryFocal {
   template <class V, class Args>
   static SIMDLOSS_INLINE V value(V t, V p, V e, const Args& args) {
     const Labels<V> y = smoothed(t, args.smoothing);
+    return product(factor(y, miss(t, y, p, e, args), args),
+                   exact_crossentropy_from_logits(t, p, e, args.smoothing));
+  }
+  template <class V, class Args>
+  static SIMDLOSS_INLINE V gradient(V t, V p, V e, const Args& args) {
+    const Labels<V> y = smoothed(t, args.smoothing);
+    return slope_of_product(y, focus(t, y, p, e, args), loss(t, y, p, e, args), args);
+  }
+  template <class V, class Args>
+  static SIMDLOSS_INLINE V curvature(V t, V p, V e, const Args& args) {
+    const Labels<V> y = smoothed(t, args.smoothing);
+    return curvature_of_product(y, focus(t, y, p, e, args), loss(t, y, p, e, args), args);
+  }
+
+ private:
+  template <class V, class Args>
+  static SIMDLOSS_INLINE Pair<V> miss(V t, const Labels<V>& y, V p, V e, const Args& args) {
     const SigmoidPair<V> s = sigmoid_pair(p, e);
-    const Pair<V> loss = exact_crossentropy_from_logits(t, p, e, args.smoothing);
-    return product(factor(t, y, {s.complement, s.complement_rest}, {s.value, s.value_rest}, args),
-                   loss);
+    return missing(t, y, {s.complement, s.complement_rest}, {s.value, s.value_rest}, args);
+  }
+  template <class V, class Args>
+  static SIMDLOSS_INLINE Jet<V> focus(V t, const Labels<V>& y, V p, V e, const Args& args) {
+    const Pair<V> m = miss(t, y, p, e, args);
+    const Powers<V> power = powers(m, args);
+    const V sigmoid_rises = sigmoid_slope(p, e);
+    const V rises = miss_slope(t, args) * sigmoid_rises;
+    const V slope = weigh(rises, power.slope);
+    // The second derivative of the sigmoid is the first one times sigmoid(-p) - sigmoid(p).
+    const V bend = -copysign((V(1) - e) / (V(1) + e), p);
+    return {power.value, slope,
+            fma(slope, bend, V(args.gamma_minus_one) * slope * share_of(rises, m.value))};
+  }
+  template <class V, class Args>
+  static SIMDLOSS_INLINE Jet<V> loss(V t, const Labels<V>& y, V p, V e, const Args& args) {
+    const Pair<V> value = exact_crossentropy_from_logits(t, p, e, args.smoothing);
+    return {value.value + value.rest, crossentropy_gradient_from_logits(y, p, e),
+            sigmoid_slope(p, e)};
   }
 };
 
@@ -314,6 +366,18 @@ struct KlDivergence : Pointwise {
     const V q = min(max(p, V(args.low)), V(1));
     if (args.is_regular) return y * log_regular(y / q);
     return weigh(y, log(y / q));
+  }
+  template <class V, class Args>
+  static SIMDLOSS_INLINE V gradient(V t, V p, const Args& args) {
+    const V y = min(max(t, V(args.low)), V(1));
+    const V q = min(max(p, V(args.low)), V(1));
+    return where_inside(p, V(args.low), V(1), -share_of(y, q));
+  }
+  template <class V, class Args>
+  static SIMDLOSS_INLINE V curvature(V t, V p, const Args& args) {
+    const V y = min(max(t, V(args.low)), V(1));
+    const V q = min(max(p, V(args.low)), V(1));
+    return where_inside(p, V(args.low), V(1), share_of(y, q) / q);
   }
 };
 

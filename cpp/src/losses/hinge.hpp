@@ -21,11 +21,14 @@ struct HingeLabels : Pointwise {
     return {T(1), T(0)};
   }
 
+  template <class V, class Args>
+  static SIMDLOSS_INLINE V label(V t, const Args& args) {
+    return fma(t, V(args.scale), V(args.offset));
+  }
   // max(1 - y p, 0)
   template <class V, class Args>
   static SIMDLOSS_INLINE V margin(V t, V p, const Args& args) {
-    const V y = fma(t, V(args.scale), V(args.offset));
-    return max(fnma(y, p, V(1)), V(0));
+    return max(fnma(label(t, args), p, V(1)), V(0));
   }
 };
 
@@ -41,6 +44,15 @@ struct Hinge : HingeLabels {
   static SIMDLOSS_INLINE V value(V t, V p, const Args& args) {
     return margin(t, p, args);
   }
+  template <class V, class Args>
+  static SIMDLOSS_INLINE V gradient(V t, V p, const Args& args) {
+    const V y = label(t, args);
+    return where_positive(fnma(y, p, V(1)), -y);
+  }
+  template <class V, class Args>
+  static SIMDLOSS_INLINE V curvature(V t, V p, const Args& args) {
+    return constant(V(0), margin(t, p, args));
+  }
 };
 
 // Squared hinge: max(1 - y p, 0)^2.
@@ -55,6 +67,16 @@ struct SquaredHinge : HingeLabels {
   static SIMDLOSS_INLINE V value(V t, V p, const Args& args) {
     const V m = margin(t, p, args);
     return m * m;
+  }
+  template <class V, class Args>
+  static SIMDLOSS_INLINE V gradient(V t, V p, const Args& args) {
+    const V m = margin(t, p, args);
+    return weigh(m, V(-2) * label(t, args));
+  }
+  template <class V, class Args>
+  static SIMDLOSS_INLINE V curvature(V t, V p, const Args& args) {
+    const V y = label(t, args);
+    return where_positive(fnma(y, p, V(1)), V(2) * y * y);
   }
 };
 
@@ -79,6 +101,23 @@ struct CategoricalHinge : RowLoss {
   static SIMDLOSS_INLINE V finish(const Terms<V>& sums, const Row<V>& row, const Args&) {
     const V sum = sums.values[0];
     return max((row.max - sum) + V(1), V(0)) + zero_if_safe(sum);
+  }
+
+  // ((1 - t) / ties where (1 - t) p is the largest) - t
+  static constexpr int n_slope_sums = 1;
+  static constexpr bool slopes_need_ties = true;
+  template <class V, class Args>
+  static SIMDLOSS_INLINE Slopes<V> slopes(const Terms<V>& sums, const Row<V>& row, V scale,
+                                          const Args&) {
+    const V margin = (row.max - sums.values[0]) + V(1);
+    const V slope = where_positive(margin, scale) + zero_if_safe(sums.values[0]);
+    return {{slope, slope / row.ties}};
+  }
+  template <class V, class Args>
+  static SIMDLOSS_INLINE V gradient(V t, V p, V, const Row<V>& row, const Slopes<V>& s,
+                                    const Args& args) {
+    const V largest = keep(scan(t, p, args) == row.max, (V(1) - t) * s.values[1]);
+    return fnma(t, s.values[0], largest);
   }
 };
 

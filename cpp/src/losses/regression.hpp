@@ -18,6 +18,15 @@ struct MeanSquaredError : Pointwise {
     const V d = p - t;
     return d * d;
   }
+  template <class V, class Args>
+  static SIMDLOSS_INLINE V gradient(V t, V p, const Args&) {
+    const V d = p - t;
+    return d + d;
+  }
+  template <class V, class Args>
+  static SIMDLOSS_INLINE V curvature(V t, V p, const Args&) {
+    return constant(V(2), p - t);
+  }
 };
 
 // Mean absolute error: |p - t|.
@@ -31,6 +40,14 @@ struct MeanAbsoluteError : Pointwise {
   template <class V, class Args>
   static SIMDLOSS_INLINE V value(V t, V p, const Args&) {
     return abs(p - t);
+  }
+  template <class V, class Args>
+  static SIMDLOSS_INLINE V gradient(V t, V p, const Args&) {
+    return sign(p - t);
+  }
+  template <class V, class Args>
+  static SIMDLOSS_INLINE V curvature(V t, V p, const Args&) {
+    return constant(V(0), p - t);
   }
 };
 
@@ -54,6 +71,14 @@ struct MeanAbsolutePercentageError : Pointwise {
   static SIMDLOSS_INLINE V value(V t, V p, const Args& args) {
     return V(100) * (abs(p - t) / max(abs(t), V(args.epsilon)));
   }
+  template <class V, class Args>
+  static SIMDLOSS_INLINE V gradient(V t, V p, const Args& args) {
+    return sign(p - t) * (V(100) / max(abs(t), V(args.epsilon)));
+  }
+  template <class V, class Args>
+  static SIMDLOSS_INLINE V curvature(V t, V p, const Args&) {
+    return constant(V(0), p - t);
+  }
 };
 
 // Mean squared logarithmic error: (ln(1 + max(p, epsilon)) - ln(1 + max(t, epsilon)))^2 in the form
@@ -74,10 +99,9 @@ struct MeanSquaredLogarithmicError : Pointwise {
     return {static_cast<T>(settings.epsilon)};
   }
 
-  template <class V, class Args>
-  static SIMDLOSS_INLINE V value(V t, V p, const Args& args) {
-    const V a = max(t, V(args.epsilon));
-    const V b = max(p, V(args.epsilon));
+  // |ln((1 + b) / (1 + a))|, not rounded.
+  template <class V>
+  static SIMDLOSS_INLINE LogPair<V> log_of_ratio(V a, V b) {
     const V low = select(a < b, a, b);
     const V high = select(a < b, b, a);
     const V rise = abs(b - a);
@@ -91,10 +115,31 @@ struct MeanSquaredLogarithmicError : Pointwise {
     const V rest = (missing + fnma(ratio, base_error, rise_error)) / base;
     const V correction = rest / (V(1) + ratio);  // NaN if the larger one is infinite
     const LogPair<V> log_ratio = log1p_pair(ratio);
-    const V log_rest = log_ratio.rest + keep(!is_nan(correction), correction);
-    const V root = log_ratio.value + log_rest;
-    const V root_rest = log_rest - (root - log_ratio.value);  // exact; NaN if root is infinite
+    return {log_ratio.value, log_ratio.rest + keep(!is_nan(correction), correction)};
+  }
+
+  template <class V, class Args>
+  static SIMDLOSS_INLINE V value(V t, V p, const Args& args) {
+    const LogPair<V> log_ratio = log_of_ratio(max(t, V(args.epsilon)), max(p, V(args.epsilon)));
+    const V root = log_ratio.value + log_ratio.rest;
+    const V root_rest = log_ratio.rest - (root - log_ratio.value);  // NaN if root is infinite
     return fma(root, root, keep(!is_nan(root_rest), (root + root) * root_rest));
+  }
+  template <class V, class Args>
+  static SIMDLOSS_INLINE V gradient(V t, V p, const Args& args) {
+    const V a = max(t, V(args.epsilon));
+    const V b = max(p, V(args.epsilon));
+    const V root = copysign(rounded(log_of_ratio(a, b)), b - a);
+    return constant(where_positive(p - V(args.epsilon), (root + root) / (V(1) + b)), root);
+  }
+  template <class V, class Args>
+  static SIMDLOSS_INLINE V curvature(V t, V p, const Args& args) {
+    const V a = max(t, V(args.epsilon));
+    const V b = max(p, V(args.epsilon));
+    const V root = copysign(rounded(log_of_ratio(a, b)), b - a);
+    const V base = V(1) + b;
+    return constant(where_positive(p - V(args.epsilon), (V(2) - (root + root)) / base / base),
+                    root);
   }
 };
 
@@ -124,6 +169,15 @@ struct Huber : Pointwise {
     const V m = min(d, V(args.delta));
     return m * fnma(V(0.5F), m, d);
   }
+  template <class V, class Args>
+  static SIMDLOSS_INLINE V gradient(V t, V p, const Args& args) {
+    return max(min(p - t, V(args.delta)), V(-args.delta));
+  }
+  template <class V, class Args>
+  static SIMDLOSS_INLINE V curvature(V t, V p, const Args& args) {
+    const V d = abs(p - t);
+    return constant(keep(d <= V(args.delta), V(1)), d);
+  }
 };
 
 // Log-cosh: ln cosh(p - t).
@@ -141,6 +195,16 @@ struct LogCosh : Pointwise {
   template <class V, class Args>
   static SIMDLOSS_INLINE V value(V t, V p, V e, const Args&) {
     return log_cosh(p - t, e);
+  }
+  template <class V, class Args>
+  static SIMDLOSS_INLINE V gradient(V t, V p, V e, const Args&) {
+    return tanh(p - t, e);
+  }
+  // 1 / cosh^2
+  template <class V, class Args>
+  static SIMDLOSS_INLINE V curvature(V t, V p, V e, const Args&) {
+    const V sum = V(1) + e;
+    return constant(V(4) * e / sum / sum, p - t);
   }
 };
 
@@ -161,6 +225,15 @@ struct Poisson : Pointwise {
     return {static_cast<T>(settings.epsilon)};
   }
 
+  template <class V, class Args>
+  static SIMDLOSS_INLINE V gradient(V t, V p, const Args& args) {
+    return V(1) - share_of(t, p + V(args.epsilon));
+  }
+  template <class V, class Args>
+  static SIMDLOSS_INLINE V curvature(V t, V p, const Args& args) {
+    const V rate = p + V(args.epsilon);
+    return share_of(t, rate) / rate;
+  }
   template <class V, class Args>
   static SIMDLOSS_INLINE V value(V t, V p, const Args& args) {
     const V epsilon(args.epsilon);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "losses/loss.hpp"
+#include "simd/add_exactly.hpp"
 
 namespace simdloss {
 
@@ -11,24 +12,32 @@ struct Overlap : RowLoss {
   static constexpr AxisKind axis_kind = AxisKind::kAny;
   static constexpr bool is_light = true;
   static constexpr int n_sums = 3;
+  static constexpr int n_slope_sums = 3;
 
   template <class T>
   using Compute = double;
 
-  // x / (a + b + c), with the sum's roundings carried along.
+  // A sum, and what its roundings lost.
   template <class V>
-  static SIMDLOSS_INLINE V over_sum(V x, V a, V b, V c) {
-    V sum = a;
-    V rest = V(0);
-    for (const V term : {b, c}) {
-      const V old = sum;
-      sum = old + term;
-      const V part = sum - old;
-      rest = rest + ((old - (sum - part)) + (term - part));
+  struct Sum {
+    V value;
+    V rest;
+
+    SIMDLOSS_INLINE void add(V x) { rest = rest + add_exactly(value, x); }
+    // x y, not rounded.
+    SIMDLOSS_INLINE void add_product(V x, V y) {
+      const V product = x * y;
+      add(product);
+      rest = rest + product_error(x, y, product);
     }
-    const V ratio = x / sum;
-    const V correction = ratio * (rest / sum);
-    return ratio - keep(!is_nan(correction), correction);  // NaN if a sum is infinite
+  };
+  template <class V>
+  static SIMDLOSS_INLINE V ratio(V x, const Sum<V>& sum) {
+    const V quotient = x / sum.value;
+    const V product = quotient * sum.value;
+    const V missing = (x - product) - product_error(quotient, sum.value, product);
+    const V correction = fnma(quotient, sum.rest, missing) / sum.value;
+    return quotient + keep(!is_nan(correction), correction);  // NaN if a sum is infinite
   }
 };
 
@@ -53,8 +62,29 @@ struct Dice : Overlap {
   }
   template <class V, class Args>
   static SIMDLOSS_INLINE V finish(const Terms<V>& sums, const Row<V>&, const Args& args) {
-    return V(1) - over_sum(sums.values[0] + sums.values[0], sums.values[1], sums.values[2],
-                           V(args.epsilon));
+    return V(1) - ratio(sums.values[0] + sums.values[0], whole(sums, args));
+  }
+
+  // 2 I / S^2 - 2 t / S, I = sum(t p), S the denominator.
+  template <class V, class Args>
+  static SIMDLOSS_INLINE Slopes<V> slopes(const Terms<V>& sums, const Row<V>&, V scale,
+                                          const Args& args) {
+    const Sum<V> sum = whole(sums, args);
+    const V slope = ratio(scale + scale, sum);
+    return {{slope * ratio(sums.values[0], sum) + zero_if_safe(sum.value), slope}};
+  }
+  template <class V, class Args>
+  static SIMDLOSS_INLINE V gradient(V t, V, V, const Row<V>&, const Slopes<V>& s, const Args&) {
+    return fnma(t, s.values[1], s.values[0]);
+  }
+
+ private:
+  template <class V, class Args>
+  static SIMDLOSS_INLINE Sum<V> whole(const Terms<V>& sums, const Args& args) {
+    Sum<V> sum{sums.values[1], V(0)};
+    sum.add(sums.values[2]);
+    sum.add(V(args.epsilon));
+    return sum;
   }
 };
 
@@ -86,8 +116,32 @@ struct Tversky : Overlap {
   }
   template <class V, class Args>
   static SIMDLOSS_INLINE V finish(const Terms<V>& sums, const Row<V>&, const Args& args) {
-    const V missed = fma(V(args.alpha), sums.values[1], V(args.beta) * sums.values[2]);
-    return V(1) - over_sum(sums.values[0], sums.values[0], missed, V(args.epsilon));
+    return V(1) - ratio(sums.values[0], whole(sums, args));
+  }
+
+  // (1 - t) alpha I / S^2 - t (1 - (1 - beta) I / S) / S, S the denominator.
+  template <class V, class Args>
+  static SIMDLOSS_INLINE Slopes<V> slopes(const Terms<V>& sums, const Row<V>&, V scale,
+                                          const Args& args) {
+    const Sum<V> sum = whole(sums, args);
+    const V slope = ratio(scale, sum);
+    const V share = ratio(sums.values[0], sum);
+    return {{V(args.alpha) * share * slope + zero_if_safe(sum.value),
+             fnma(V(1) - V(args.beta), share, V(1)) * slope}};
+  }
+  template <class V, class Args>
+  static SIMDLOSS_INLINE V gradient(V t, V, V, const Row<V>&, const Slopes<V>& s, const Args&) {
+    return fnma(t, s.values[1], (V(1) - t) * s.values[0]);
+  }
+
+ private:
+  template <class V, class Args>
+  static SIMDLOSS_INLINE Sum<V> whole(const Terms<V>& sums, const Args& args) {
+    Sum<V> sum{sums.values[0], V(0)};
+    sum.add_product(V(args.alpha), sums.values[1]);
+    sum.add_product(V(args.beta), sums.values[2]);
+    sum.add(V(args.epsilon));
+    return sum;
   }
 };
 

@@ -14,6 +14,7 @@ struct CosineSimilarity : RowLoss {
   static constexpr AxisKind axis_kind = AxisKind::kAny;
   static constexpr bool is_light = true;
   static constexpr int n_sums = 3;
+  static constexpr int n_slope_sums = 3;
 
   // The square of a float neither overflows nor underflows in double.
   template <class T>
@@ -38,24 +39,53 @@ struct CosineSimilarity : RowLoss {
     const V square = root * root;
     return ((x - square) - product_error(root, root, square)) / (root + root);
   }
+  // The cosine of the angle and the product of both norms; not a number for a row to be computed
+  // again, by numbers of any magnitude.
+  template <class V>
+  struct Angle {
+    V cosine;
+    V norms;
+  };
   template <class V, class Args>
-  static SIMDLOSS_INLINE V finish(const Terms<V>& sums, const Row<V>&, const Args& args) {
-    // The product of both norms, and what the roots and the product lose.
+  static SIMDLOSS_INLINE Angle<V> angle(const Terms<V>& sums, const Args& args) {
     const V norm_t = sqrt(sums.values[0]);
     const V norm_p = sqrt(sums.values[1]);
     const V norms = norm_t * norm_p;
+    // What the roots and the product lose.
     const V lost_t = root_error(sums.values[0], norm_t);
     const V lost_p = root_error(sums.values[1], norm_p);
     const V lost = fma(norm_t, lost_p, fma(norm_p, lost_t, product_error(norm_t, norm_p, norms)));
     const V ratio = sums.values[2] / norms;
     const V cosine = max(min(fnma(ratio, lost / norms, ratio), V(1)), V(-1));
-    // NaN for a row to be computed again, by numbers of any magnitude.
     const V special = sums.values[2] - sums.values[2];
-    const V result = special - keep(sums.values[0] > V(0), keep(sums.values[1] > V(0), cosine));
-    if (args.is_safe) return result;
+    const V result = keep(sums.values[0] > V(0), keep(sums.values[1] > V(0), cosine)) + special;
+    if (args.is_safe) return {result, norms};
     const V again(Limits<typename V::Element>::kNan);
-    return select(is_ordinary_square(sums.values[0]),
-                  select(is_ordinary_square(sums.values[1]), result, again), again);
+    return {select(is_ordinary_square(sums.values[0]),
+                   select(is_ordinary_square(sums.values[1]), result, again), again),
+            norms};
+  }
+  template <class V, class Args>
+  static SIMDLOSS_INLINE V finish(const Terms<V>& sums, const Row<V>&, const Args& args) {
+    return -angle(sums, args).cosine;
+  }
+
+  // c p / |p|^2 - t / (|t| |p|) for the cosine c; 0 if t or p is 0.
+  template <class V, class Args>
+  static SIMDLOSS_INLINE Slopes<V> slopes(const Terms<V>& sums, const Row<V>&, V scale,
+                                          const Args& args) {
+    const Angle<V> a = angle(sums, args);
+    const auto defined = (sums.values[0] > V(0)) & (sums.values[1] > V(0));
+    const V special = a.cosine - a.cosine;
+    const V of_p = keep(defined, a.cosine / sums.values[1] * scale) + special;
+    const V of_t = keep(defined, scale / a.norms) + special;
+    if (!args.is_safe) return {{of_p, of_t}};
+    // Not numbers, where a float would lose digits.
+    return {{ordinary_slope(of_p), ordinary_slope(of_t)}};
+  }
+  template <class V, class Args>
+  static SIMDLOSS_INLINE V gradient(V t, V p, V, const Row<V>&, const Slopes<V>& s, const Args&) {
+    return fnma(t, s.values[1], p * s.values[0]);
   }
 };
 

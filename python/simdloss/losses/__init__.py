@@ -11,6 +11,7 @@ from simdloss._registry import derive as _derive
 from simdloss.losses import categorical as _categorical
 from simdloss.losses import classification as _classification
 from simdloss.losses import custom as _custom
+from simdloss.losses import gradients as _gradients
 from simdloss.losses import hinge as _hinge
 from simdloss.losses import identifiers as _identifiers
 from simdloss.losses import regression as _regression
@@ -20,6 +21,7 @@ from simdloss.losses import similarity as _similarity
 from simdloss.losses.categorical import *  # noqa: F403
 from simdloss.losses.classification import *  # noqa: F403
 from simdloss.losses.custom import *  # noqa: F403
+from simdloss.losses.gradients import *  # noqa: F403
 from simdloss.losses.hinge import *  # noqa: F403
 from simdloss.losses.identifiers import *  # noqa: F403
 from simdloss.losses.regression import *  # noqa: F403
@@ -31,7 +33,7 @@ from simdloss.losses.similarity import *  # noqa: F403
 if not TYPE_CHECKING:
     __all__ = ["Loss", *_classification.__all__, *_hinge.__all__, *_regression.__all__]
     __all__ += [*_categorical.__all__, *_segmentation.__all__, *_similarity.__all__]
-    __all__ += [*_sequence.__all__, *_custom.__all__, *_identifiers.__all__]
+    __all__ += [*_sequence.__all__, *_custom.__all__, *_identifiers.__all__, *_gradients.__all__]
 
     def __getattr__(name: str) -> Any:
         raise _identifiers.missing(__name__, name)

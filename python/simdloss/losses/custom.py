@@ -108,6 +108,18 @@ class LossFunctionWrapper(Loss):
     def _function_name(self) -> str:
         return f"fn ({getattr(self.fn, '__name__', repr(self.fn))})"
 
+    def _other_ways(self, method: str) -> str:
+        from simdloss.losses import REGISTRY  # which imports this module
+
+        known = REGISTRY.get(getattr(self.fn, "__name__", ""))
+        if known is None or known.function is not self.fn:
+            return super()._other_ways(method)
+        options = "".join(f", {key}={value!r}" for key, value in self._fn_kwargs.items())
+        return (
+            f", or use the class {known.cls.__name__} in the place of the wrapper, or "
+            f"simdloss.vjp({self.fn.__name__}, y_true, y_pred, cotangent{options})"
+        )
+
     def _shown_options(self) -> dict[str, Any]:
         return {**super().get_config(), "fn": self.fn, **self._fn_kwargs}
 

@@ -1,0 +1,347 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "simdloss/gradient.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "call.hpp"
+#include "pass.hpp"
+#include "rows.hpp"
+#include "tally.hpp"
+#include "tiles.hpp"
+
+namespace simdloss {
+namespace {
+
+// Where the results of a call go; null where they are not wanted.
+struct Outputs {
+  const MutableArrayView* value = nullptr;
+  const MutableArrayView* gradient = nullptr;
+  const MutableArrayView* hessian = nullptr;
+  Curvature curvature = Curvature::kDiagonal;
+};
+
+// The value of a call while it is computed beside derivatives.
+struct Value {
+  char* samples = nullptr;     // of Reduction::kNone
+  std::optional<Tally> tally;  // otherwise
+  std::mutex mutex;
+};
+
+// What a pass over rows that derives them needs.
+struct Derivation {
+  const Call& call;
+  double factor;  // what the reduction multiplies weighted losses by
+  Curvature curvature;
+  Value* value;                      // null if it is not wanted
+  const MutableArrayView& gradient;  // for losses with an evaluator of their own
+};
+
+// Scales of the rows of a tile: their weights times the factor.
+RowScales scales_of(const InputTile& tile, std::int64_t n, double factor, double* scales) {
+  if (tile.inputs.weights == nullptr) return {nullptr, factor};
+  for (std::int64_t i = 0; i < n; ++i) scales[i] = tile.inputs.weights[i] * factor;
+  return {scales, 0};
+}
+
+// Losses of rows [row, row + n), which a pass has made beside their derivatives.
+void take_losses(const Derivation& what, const void* losses, const InputTile& tile,
+                 std::int64_t row, std::int64_t n, Tally* part) {
+  if (what.value->samples != nullptr) {
+    store_rows(what.call, losses, tile.inputs.weights, row, n, what.value->samples);
+  } else {
+    part->add(what.call, losses, tile.inputs.weights, tile.excluded, row, n);
+  }
+}
+
+// Rows of a loss with an evaluator of its own that stand alone: scales for all of them.
+void derive_special(const Derivation& what, std::int64_t row, std::int64_t n,
+                    const RowScales& scale, double* scales, void* losses) {
+  const Call& call = what.call;
+  if (scale.each == nullptr) std::fill_n(scales, n, scale.all);
+  double found[kRowTile];
+  call.special->gradients(row, n, scales, losses != nullptr ? found : nullptr, what.gradient,
+                          call.bad_labels);
+  for (std::int64_t i = 0; losses != nullptr && i < n; ++i) {
+    store_loss(found[i], call.plan.compute, i, losses);
+  }
+}
+
+void derive_rows(const Derivation& what, const RowLosses& rows, std::int64_t begin,
+                 std::int64_t end) {
+  const Call& call = what.call;
+  std::optional<Tally> part;
+  if (what.value != nullptr && what.value->tally) part.emplace(call, false);
+  LossTile losses;
+  InputTile tile;
+  double scales[kRowTile];
+  for (std::int64_t row = begin; row < end; row += kRowTile) {
+    const std::int64_t n = std::min(kRowTile, end - row);
+    tile.load(call, row, n);
+    const RowScales scale = scales_of(tile, n, what.factor, scales);
+    void* const out = what.value != nullptr ? losses.values : nullptr;
+    if (call.special) {
+      derive_special(what, row, n, scale, scales, out);
+    } else {
+      rows.derive(row, n, tile.inputs, scale, what.curvature, out);
+    }
+    if (out != nullptr) take_losses(what, out, tile, row, n, part ? &*part : nullptr);
+  }
+  if (part) {
+    part->flush();
+    const std::lock_guard lock(what.value->mutex);
+    what.value->tally->merge(*part);
+  }
+}
+
+// Rows whose segments are the units of parallel work.
+void derive_long_rows(const Derivation& what, const RowLosses& rows) {
+  const Call& call = what.call;
+  const Segments segments = segments_of(call.plan.cols);
+  std::vector<SegmentSums> sums(static_cast<std::size_t>(kLongRows * segments.count));
+  LossTile losses;
+  InputTile tile;
+  double scales[kRowTile];
+  RowFacts facts[kLongRows];
+  RowSlopes slopes[kLongRows];
+  std::atomic<bool> finite[kLongRows];
+  const bool at_once = rows.is_sum_of_elements();
+  for (std::int64_t first = 0; first < call.plan.rows; first += kLongRows) {
+    const std::int64_t n = std::min(kLongRows, call.plan.rows - first);
+    tile.load(call, first, n);
+    const RowScales scale = scales_of(tile, n, what.factor, scales);
+    const auto for_segments = [&](auto use) {
+      for_units(call, n * segments.count, segments.length,
+                [&](std::int64_t unit_begin, std::int64_t unit_end) {
+                  for (std::int64_t unit = unit_begin; unit < unit_end; ++unit) {
+                    use(unit / segments.count, unit % segments.count,
+                        sums[static_cast<std::size_t>(unit)]);
+                  }
+                });
+    };
+    const auto sums_of = [&](std::int64_t i) { return sums.data() + i * segments.count; };
+    for (std::int64_t i = 0; i < n; ++i) {
+      facts[i] = rows.facts_of(first, i, tile.inputs);
+      finite[i] = true;
+    }
+    for (const Stage stage : kSlopeStages) {
+      if (at_once || !rows.has_stage(stage)) continue;
+      for_segments([&](std::int64_t i, std::int64_t segment, SegmentSums& found) {
+        found = rows.segment_sums(stage, first + i, segment, facts[i]);
+      });
+      for (std::int64_t i = 0; i < n; ++i) rows.end_stage(stage, sums_of(i), facts[i]);
+    }
+    for (std::int64_t i = 0; i < n; ++i) {
+      slopes[i] = rows.slopes_of(*sums_of(i), facts[i], scale.of(i));
+    }
+    for_segments([&](std::int64_t i, std::int64_t segment, SegmentSums& found) {
+      SegmentSums* const made = at_once && what.value != nullptr ? &found : nullptr;
+      if (!rows.derive_segment(first + i, segment, facts[i], slopes[i], what.curvature, made)) {
+        finite[i].store(false, std::memory_order_relaxed);
+      }
+    });
+    for (std::int64_t i = 0; i < n; ++i) {
+      rows.end_derivatives(first, i, tile.inputs, scale, facts[i], slopes[i], what.curvature,
+                           finite[i]);
+      if (what.value == nullptr) continue;
+      if (at_once) rows.end_stage(kTerms, sums_of(i), facts[i]);
+      rows.finish_long_row(first, i, tile.inputs, *sums_of(i), facts[i], losses.values);
+    }
+    if (what.value == nullptr) continue;
+    Tally* const tally = what.value->tally ? &*what.value->tally : nullptr;
+    take_losses(what, losses.values, tile, first, n, tally);
+  }
+}
+
+// What a tally of all rows adds to sums whose mask the loss makes.
+void take_sums(Tally& total, PartialSums& sums) {
+  total.flush();
+  sums.mask_count = sums.count;
+  sums.mask_sum = total.masks->mask.value();
+  sums.weight_sum = total.masks->weights.value();
+  sums.loss_sum = total.losses.value();
+  sums.valid_count = total.valid_count;
+}
+
+// The sums of the mask that the labels make: which rows are not ignored.
+void sum_up_labels(const Call& call, PartialSums& sums) {
+  Tally::MaskSums masks;
+  InputTile tile;
+  for (std::int64_t row = 0; row < call.plan.rows; row += kRowTile) {
+    const std::int64_t n = std::min(kRowTile, call.plan.rows - row);
+    tile.load(call, row, n);
+    masks.add(call, tile.inputs.weights, tile.excluded, row, n);
+    call.poller.add(n);
+  }
+  masks.flush();
+  call.check_labels();
+  sums.mask_count = sums.count;
+  sums.mask_sum = masks.mask.value();
+  sums.weight_sum = masks.weights.value();
+}
+
+// What the reduction multiplies weighted losses by; 0 where it divides by nothing.
+double factor_of(const Call& call, const PartialSums& sums) {
+  ExactSum one;
+  one.add(1.0);
+  switch (sums.reduction) {
+    case Reduction::kMean:
+      if (sums.count == 0 || sums.mask_sum.is_zero()) return 0;
+      if (!call.plan.masked && !call.makes_mask()) return 1.0 / static_cast<double>(sums.count);
+      return rounded_ratio(one, sums.mask_count, sums.mask_sum, sums.count, DType::kFloat64);
+    case Reduction::kMeanWithSampleWeight:
+      if (sums.is_scalar) return 1;
+      if (sums.weight_sum.is_zero()) return 0;
+      return 1.0 / sums.weight_sum.value();
+    default:
+      return 1;
+  }
+}
+
+// Losses of samples that are part of each other: all losses first, which also decide what counts in a
+// mean, then their derivatives.
+void derive_pairs(const Call& call, const Outputs& to, PartialSums& sums, Value* value) {
+  const RowLosses rows(call, false);
+  CircleStatistics statistics = call.special->make_statistics();
+  std::vector<double> scales(static_cast<std::size_t>(call.plan.rows));
+  Tally total(call, false);
+  std::mutex mutex;
+  for_rows(call, [&](std::int64_t begin, std::int64_t end) {
+    Tally part(call, false);
+    LossTile losses;
+    InputTile tile;
+    double found[kRowTile];
+    for (std::int64_t row = begin; row < end; row += kRowTile) {
+      const std::int64_t n = std::min(kRowTile, end - row);
+      tile.load(call, row, n);
+      std::copy_n(tile.weights, n, scales.data() + row);
+      call.special->compute(row, n, nullptr, found, call.bad_labels, &statistics);
+      for (std::int64_t i = 0; i < n; ++i) {
+        store_loss(found[i], call.plan.compute, i, losses.values);
+      }
+      if (value != nullptr && value->samples != nullptr) {
+        store_rows(call, losses.values, tile.inputs.weights, row, n, value->samples);
+      }
+      tile.exclude_zeros(call, losses.values, n);
+      part.add(call, losses.values, tile.inputs.weights, tile.excluded, row, n);
+    }
+    part.flush();
+    const std::lock_guard lock(mutex);
+    total.merge(part);
+  });
+  take_sums(total, sums);
+  const double factor = call.request.scale.value_or(factor_of(call, sums));
+  for (double& scale : scales) scale *= factor;
+  for_rows(call, [&](std::int64_t begin, std::int64_t end) {
+    call.special->gradients(begin, end - begin, scales.data(), statistics, *to.gradient);
+  });
+}
+
+void derive_all(const Derivation& what) {
+  const Call& call = what.call;
+  std::optional<RowLosses> rows;
+  rows.emplace(call, call.request.labels == Labels::kBinary);
+  if (converts_automatically(call) && labels_are_binary(call, *rows, 0, call.plan.rows)) {
+    rows.emplace(call, true);
+  }
+  if (call.is_long()) {
+    derive_long_rows(what, *rows);
+  } else if (call.threads == 1 &&
+             call.plan.rows * std::max<std::int64_t>(call.plan.cols, 1) <= kPollElements) {
+    derive_rows(what, *rows, 0, call.plan.rows);
+  } else {
+    for_rows(call,
+             [&](std::int64_t begin, std::int64_t end) { derive_rows(what, *rows, begin, end); });
+  }
+}
+
+void derive(const BoundLoss& loss, const Operands& operands, const Request& request,
+            const Outputs& to) {
+  Call call(checked(loss), operands, request, {to.gradient, to.hessian});
+  const bool has_value = to.value != nullptr;
+  if (has_value) place_output(*to.value, call.plan);
+  const bool by_sample = request.reduction == Reduction::kNone;
+  if (call.plan.rows == 0 && is_unreduced(call.plan)) return;
+  Value value;
+  if (has_value && by_sample) {
+    value.samples = static_cast<char*>(to.value->data);
+  } else if (has_value) {
+    value.tally.emplace(call, false);
+  }
+  Value* const wanted = has_value ? &value : nullptr;
+  PartialSums sums = start_sums(call, Need::kValue);
+  if (call.has_target(Target::kPairs)) {
+    derive_pairs(call, to, sums, wanted);
+  } else {
+    if (call.makes_mask() && !by_sample) sum_up_labels(call, sums);
+    const double factor = request.scale.value_or(factor_of(call, sums));
+    derive_all({call, factor, to.curvature, wanted, *to.gradient});
+    call.check_labels();
+    if (value.tally) {
+      value.tally->flush();
+      sums.loss_sum = value.tally->losses.value();
+      sums.valid_count = value.tally->valid_count;
+    }
+  }
+  if (!has_value || by_sample) return;
+  sums.result_dtype = to.value->dtype;
+  store_element(sums.finalize(request.empty), to.value->dtype, static_cast<char*>(to.value->data));
+}
+
+}  // namespace
+
+ResultType gradient_type(const BoundLoss& loss, const Operands& operands, const Request& request) {
+  Plan plan;
+  make_plan(checked(loss), operands, request, plan);
+  const ArrayView& p = operands.y_pred;
+  const DType dtype =
+      is_floating(p.dtype) ? p.dtype : request.dtype.value_or(request.default_dtype);
+  return {std::vector<std::int64_t>(p.shape, p.shape + p.rank), dtype};
+}
+
+void gradient(const BoundLoss& loss, const Operands& operands, const Request& request,
+              const MutableArrayView& out) {
+  Request reduced = request;
+  if (reduced.reduction == Reduction::kNone) reduced.reduction = Reduction::kSum;
+  derive(loss, operands, reduced, {nullptr, &out});
+}
+
+void value_and_gradient(const BoundLoss& loss, const Operands& operands, const Request& request,
+                        const MutableArrayView& value, const MutableArrayView& gradient) {
+  derive(loss, operands, request, {&value, &gradient});
+}
+
+void value_gradient_and_hessian(const BoundLoss& loss, const Operands& operands,
+                                const Request& request, Curvature curvature,
+                                const MutableArrayView& value, const MutableArrayView& gradient,
+                                const MutableArrayView& hessian) {
+  if (!loss.info().has_hessian) {
+    throw Error(
+        ErrorCode::kNotSupported, "loss",
+        std::string(loss.info().name) +
+            " has no diagonal of its Hessian here: elements of a row depend on each other so "
+            "much that it says little. Fix: use value_and_gradient(), or a loss of logits.");
+  }
+  derive(loss, operands, request, {&value, &gradient, &hessian, curvature});
+}
+
+void vjp(const BoundLoss& loss, const Operands& operands, const ArrayView& cotangent,
+         const Request& request, const MutableArrayView& out) {
+  if (operands.sample_weight != nullptr || operands.mask != nullptr) {
+    throw Error(ErrorCode::kValue, "operands",
+                "operands of vjp() must have neither weights nor a mask: multiply the cotangent by "
+                "them.");
+  }
+  Operands weighted = operands;
+  weighted.sample_weight = &cotangent;
+  Request reduced = request;
+  reduced.reduction = Reduction::kSum;
+  reduced.scale.reset();
+  derive(loss, weighted, reduced, {nullptr, &out});
+}
+
+}  // namespace simdloss

@@ -1,0 +1,361 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// Rows that lie along vectors: the stages of [Row losses] over one row after the other.
+
+#include <cstdint>
+
+#include "kernels/abi.hpp"
+#include "kernels/row_group.hpp"
+#include "kernels/row_sum.hpp"
+#include "losses/loss.hpp"
+#include "simd/vec.hpp"
+
+namespace simdloss {
+
+template <class Loss, class T, class Isa>
+struct WideRows {
+  using C = typename Loss::template Compute<T>;
+  using G = typename Loss::template GradientCompute<T>;
+  using V = Vec<C, Isa>;
+  using D = Vec<double, Isa>;
+  using Args = typename Loss::template Args<T>;
+  // Sums of products of floats need no compensation in double.
+  using Sums = RowSums<C, Isa, sizeof(T) == sizeof(double)>;
+  using Group = RowGroup<Isa>;
+  static constexpr bool kHasClassIds = Loss::target == Target::kClassId;
+
+  RowBlock block;
+  std::int64_t begin;  // the first row of the group
+
+  // As many rows as stay in the L2 cache from stage to stage.
+  static constexpr std::int64_t kGroupBytes = std::int64_t{1} << 17;
+  static std::int64_t group_size(std::int64_t n_cols) {
+    const std::int64_t fitting = kGroupBytes / (n_cols * static_cast<std::int64_t>(sizeof(T)) + 1);
+    return fitting < 1 ? 1 : fitting > kRowGroup ? kRowGroup : fitting;
+  }
+
+  // The elements of a row, or of a part of one, in E.
+  template <class E>
+  struct Elements {
+    using W = Vec<E, Isa>;
+    const T* t;
+    const T* p;
+    const T* w;
+
+    Elements(const T* t_row, const T* p_row, const void* weights)
+        : t(t_row), p(p_row), w(static_cast<const T*>(weights)) {}
+    explicit Elements(const RowPart& part)
+        : Elements(static_cast<const T*>(part.t), static_cast<const T*>(part.p),
+                   part.class_weights) {}
+
+    static SIMDLOSS_INLINE W load(const T* from, std::int64_t left) {
+      if constexpr (sizeof(E) == sizeof(T)) {
+        return left >= W::kWidth ? W::load(from) : W::load_first(from, left);
+      } else {
+        return left >= W::kWidth ? W::load_float(from) : W::load_float_first(from, left);
+      }
+    }
+    SIMDLOSS_INLINE W label(std::int64_t i, std::int64_t left) const {
+      if constexpr (kHasClassIds) return W(E(0));
+      return load(t + i, left);
+    }
+    SIMDLOSS_INLINE W prediction(std::int64_t i, std::int64_t left) const {
+      return load(p + i, left);
+    }
+    SIMDLOSS_INLINE W weight(std::int64_t i, std::int64_t left) const {
+      if constexpr (Loss::has_classes) {
+        if (w != nullptr) return load(w + i, left);
+      }
+      return W(E(1));
+    }
+  };
+  template <class E>
+  SIMDLOSS_INLINE Elements<E> row(int i) const {
+    return {Group::template row_of<T>(block.t, block.t_stride, begin + i),
+            Group::template row_of<T>(block.p, block.p_stride, begin + i), block.class_weights};
+  }
+
+  // How many sums a stage makes at most, and with these arguments.
+  static constexpr int n_sums(Stage stage) {
+    if (stage == kFirst) return Loss::n_first;
+    return Loss::n_slope_sums > Loss::n_sums ? Loss::n_slope_sums : Loss::n_sums;
+  }
+  static SIMDLOSS_INLINE int used_sums(const Args& args) {
+    if constexpr (requires { Loss::template used_sums<V>(args); }) {
+      return Loss::template used_sums<V>(args);
+    }
+    return Loss::n_sums;
+  }
+  static SIMDLOSS_INLINE int used_slope_sums(const Args& args) {
+    if constexpr (requires { Loss::template used_slope_sums<V>(args); }) {
+      return Loss::template used_slope_sums<V>(args);
+    }
+    return n_sums(kTerms);
+  }
+
+  template <Stage kStage>
+  static SIMDLOSS_INLINE Terms<V> terms_of(V t, V p, V w, const Row<V>& known, const Args& args) {
+    if constexpr (kStage == kFirst) {
+      return Loss::first(t, p, w, known, args);
+    } else {
+      return Loss::terms(t, p, w, known, args);
+    }
+  }
+  template <Stage kStage>
+  static SIMDLOSS_INLINE Terms<V> terms_at(const Elements<C>& row, std::int64_t i,
+                                           std::int64_t left, const Row<V>& known,
+                                           const Args& args) {
+    return terms_of<kStage>(row.label(i, left), row.prediction(i, left), row.weight(i, left), known,
+                            args);
+  }
+
+  // One of the terms of light formulas, made where it is added: a source for RowSums.
+  template <Stage kStage, int kSum>
+  struct Fused {
+    const Elements<C>& row;
+    const Row<V>& known;
+    const Args& args;
+    SIMDLOSS_INLINE V whole(std::int64_t i) const {
+      return terms_at<kStage>(row, i, V::kWidth, known, args).values[kSum];
+    }
+    SIMDLOSS_INLINE V first(std::int64_t i, std::int64_t n) const {
+      return keep_first(terms_at<kStage>(row, i, n, known, args).values[kSum], n);
+    }
+  };
+
+  // Terms of up to kTile<T> elements, in whole vectors.
+  template <Stage kStage>
+  struct alignas(64) Tile {
+    C values[n_sums(kStage)][kTile<T> + V::kWidth];
+  };
+
+  template <Stage kStage>
+  static SIMDLOSS_INLINE void fill(const Elements<C>& row, std::int64_t from, std::int64_t n,
+                                   int used, const Row<V>& known, const Args& args,
+                                   Tile<kStage>& tile) {
+    for (std::int64_t i = 0; i < n; i += V::kWidth) {
+      const Terms<V> terms = terms_at<kStage>(row, from + i, n - i, known, args);
+      terms.values[0].store(tile.values[0] + i);
+      for (int k = 1; k < n_sums(kStage); ++k) {
+        if (k < used) terms.values[k].store(tile.values[k] + i);
+      }
+    }
+  }
+
+  // Calls use(k, source, n) with sources of all terms of sum k in order, each of kTile<T> elements
+  // but the last; light formulas come as one.
+  template <Stage kStage, class Use>
+  static SIMDLOSS_INLINE void for_terms(const Elements<C>& row, std::int64_t n, const Row<V>& known,
+                                        const Args& args, int used, Use use) {
+    if constexpr (Loss::is_light) {
+      for_fused_terms<kStage, 0>(row, n, known, args, use);
+    } else {
+      Tile<kStage> tile;
+      for (std::int64_t i = 0; i < n; i += kTile<T>) {
+        const std::int64_t length = n - i < kTile<T> ? n - i : kTile<T>;
+        fill<kStage>(row, i, length, used, known, args, tile);
+        for (int k = 0; k < used; ++k) use(k, typename Sums::Stored{tile.values[k]}, length);
+      }
+    }
+  }
+  template <Stage kStage, int kSum, class Use>
+  static SIMDLOSS_INLINE void for_fused_terms(const Elements<C>& row, std::int64_t n,
+                                              const Row<V>& known, const Args& args, Use use) {
+    use(kSum, Fused<kStage, kSum>{row, known, args}, n);
+    if constexpr (kSum + 1 < n_sums(kStage)) {
+      for_fused_terms<kStage, kSum + 1>(row, n, known, args, use);
+    }
+  }
+
+  // Adds a part of a row to its lanes.
+  template <Stage kStage>
+  static SIMDLOSS_INLINE void add(const Elements<C>& row, std::int64_t n, const Row<V>& known,
+                                  const Args& args, int used, LaneSums* lanes) {
+    if (used == 0) return;
+    for_terms<kStage>(row, n, known, args, used,
+                      [&](int k, const auto& source, std::int64_t length) {
+                        Sums::add(source, 0, length, lanes[k]);
+                      });
+  }
+
+  // The sums of a whole row, as doubles, to sums[0], sums[kRowGroup], ...
+  template <Stage kStage>
+  static SIMDLOSS_INLINE void sum_row(const Elements<C>& row, std::int64_t n, const Row<V>& known,
+                                      const Args& args, int used, double* sums) {
+    if (n <= kTile<T>) {
+      for_terms<kStage>(row, n, known, args, used,
+                        [&](int k, const auto& source, std::int64_t length) {
+                          sums[k * kRowGroup] = Sums::sum(source, 0, length);
+                        });
+      return;
+    }
+    LaneSums lanes[kMaxSums] = {};
+    add<kStage>(row, n, known, args, used, lanes);
+    for (int k = 0; k < used; ++k) {
+      const RowSum sum = Sums::finish(lanes[k]);
+      sums[k * kRowGroup] = sum.hi + sum.lo;
+    }
+  }
+
+  static SIMDLOSS_INLINE C max_of(const Elements<C>& row, std::int64_t n, const Args& args,
+                                  C largest) {
+    V lanes(largest);
+    std::int64_t i = 0;
+    for (; i + V::kWidth <= n; i += V::kWidth) {
+      lanes = max(lanes, scan(row, i, V::kWidth, args));
+    }
+    if (i < n) lanes = max(lanes, select_first(scan(row, i, n - i, args), n - i, lanes));
+    return max_lane(lanes);
+  }
+  static SIMDLOSS_INLINE V scan(const Elements<C>& row, std::int64_t i, std::int64_t left,
+                                const Args& args) {
+    return Loss::scan(row.label(i, left), row.prediction(i, left), args);
+  }
+  // The first n lanes of x, then those of y.
+  static SIMDLOSS_INLINE V select_first(V x, std::int64_t n, V y) {
+    return select(keep_first(V(C(1)), n) == V(C(1)), x, y);
+  }
+  static SIMDLOSS_INLINE std::int64_t count_of(const Elements<C>& row, std::int64_t n, C value,
+                                               const Args& args) {
+    std::int64_t count = 0;
+    for (std::int64_t i = 0; i < n; i += V::kWidth) {
+      const std::int64_t left = n - i < V::kWidth ? n - i : V::kWidth;
+      count += count_first(scan(row, i, left, args) == V(value), left);
+    }
+    return count;
+  }
+
+  // The stages of a group of n rows.
+  SIMDLOSS_INLINE void find_max(int n, const Args& args, Group& group, bool with_ties) const {
+    for (int i = 0; i < n; ++i) {
+      const C largest = max_of(row<C>(i), block.n_cols, args, -Limits<C>::kInfinity) + C(0);
+      group.max[i] = static_cast<double>(largest);
+      if (with_ties) {
+        group.ties[i] = static_cast<double>(count_of(row<C>(i), block.n_cols, largest, args));
+      }
+    }
+  }
+  template <Stage kStage>
+  SIMDLOSS_INLINE void add_up(int n, int used, const Args& args, Group& group) const {
+    for (int i = 0; i < n; ++i) {
+      sum_row<kStage>(row<C>(i), block.n_cols, broadcast_row<V>(group.facts(i)), args, used,
+                      group.sums[0] + i);
+    }
+  }
+  template <bool kHessian>
+  SIMDLOSS_INLINE bool derive(int n, const Args& args, const Group& group,
+                              const RowDerivatives& to) const {
+    bool finite = true;
+    for (int i = 0; i < n; ++i) {
+      const RowPart part{Group::template row_of<T>(block.t, block.t_stride, begin + i),
+                         Group::template row_of<T>(block.p, block.p_stride, begin + i),
+                         block.class_weights, block.n_cols};
+      RowDerivatives target = to;
+      target.gradient = Group::template row_of<T>(to.gradient, to.stride, i);
+      if (kHessian) target.hessian = Group::template row_of<T>(to.hessian, to.stride, i);
+      finite &= derive_part<kHessian>(part, group.facts(i), group.slopes_of(i), args, target);
+    }
+    return derive_labels<kHessian>(n, args, group, to) && finite;
+  }
+
+  // The derivatives of a part of a row, but at its class. Whether they are finite.
+  template <bool kHessian>
+  static SIMDLOSS_INLINE bool derive_part(const RowPart& part, const RowFacts& facts,
+                                          const RowSlopes& slopes, const Args& args,
+                                          const RowDerivatives& to) {
+    using W = Vec<G, Isa>;
+    const Elements<G> row(part);
+    const Row<W> known = broadcast_row<W>(facts);
+    const Slopes<W> s = broadcast_slopes<W>(slopes);
+    W zero(G(0));
+    const auto at = [&](std::int64_t i, std::int64_t left) {
+      const W t = row.label(i, left);
+      const W p = row.prediction(i, left);
+      const W w = row.weight(i, left);
+      W x(G(0));
+      if constexpr (!Loss::has_label_only) x = Loss::gradient(t, p, w, known, s, args) + W(G(0));
+      put(x, static_cast<T*>(to.gradient) + i, left, zero);
+      if constexpr (kHessian) {
+        W h(G(0));
+        if constexpr (!Loss::has_label_only)
+          h = hessian_of(t, p, w, known, s, args, to.upper_bound);
+        put(h, static_cast<T*>(to.hessian) + i, left, zero);
+      }
+    };
+    std::int64_t i = 0;
+    for (; i + W::kWidth <= part.n; i += W::kWidth) at(i, W::kWidth);
+    if (i < part.n) at(i, part.n - i);
+    return all(zero == W(G(0)));
+  }
+  template <class W>
+  static SIMDLOSS_INLINE W hessian_of(W t, W p, W w, const Row<W>& known, const Slopes<W>& s,
+                                      const Args& args, bool upper_bound) {
+    const W h = Loss::curvature(t, p, w, known, s, args);
+    return (upper_bound ? Loss::upper_bound(h) : h) + W(0);
+  }
+  // A whole vector to memory, or its first lanes; the sum of x - x for those is added to `zero`.
+  template <class W>
+  static SIMDLOSS_INLINE void put(W x, T* to, std::int64_t left, W& zero) {
+    const bool whole = left >= W::kWidth;
+    zero = zero + (whole ? x - x : keep_first(x - x, left));
+    if constexpr (sizeof(T) == sizeof(typename W::Element)) {
+      whole ? x.store(to) : x.store_first(to, left);
+    } else {
+      double wide[W::kWidth];
+      x.store(wide);
+      for (int k = 0; k < W::kWidth; ++k) {
+        if (k < left) to[k] = static_cast<T>(wide[k]);
+      }
+    }
+  }
+
+  // The derivatives at the class of each row, in double.
+  template <bool kHessian>
+  static SIMDLOSS_INLINE bool derive_labels(int n, const Args& args, const Group& group,
+                                            const RowDerivatives& to) {
+    bool finite = true;
+    if constexpr (kHasClassIds) {
+      double found[2][kRowGroup];
+      for (int i = 0; i < n; i += D::kWidth) {
+        const Row<D> known = group.load(i);
+        const Slopes<D> s = group.template row_slopes<D>(i);
+        label_gradient(known, s, args).store(found[0] + i);
+        if constexpr (kHessian) label_hessian(known, s, args, to.upper_bound).store(found[1] + i);
+      }
+      for (int i = 0; i < n; ++i) {
+        finite &= put_label(found[0][i], Group::template row_of<T>(to.gradient, to.stride, i),
+                            to.class_ids[i]);
+        if constexpr (kHessian) {
+          finite &= put_label(found[1][i], Group::template row_of<T>(to.hessian, to.stride, i),
+                              to.class_ids[i]);
+        }
+      }
+    }
+    return finite;
+  }
+  static SIMDLOSS_INLINE bool put_label(double x, T* row, std::int64_t id) {
+    const T narrow = static_cast<T>(x);
+    row[id] = narrow;
+    return narrow - narrow == T(0);
+  }
+  static SIMDLOSS_INLINE D label_gradient(const Row<D>& known, const Slopes<D>& s,
+                                          const Args& args) {
+    return Loss::gradient(D(1), known.label, known.label_weight, known, s, args) + D(0.0);
+  }
+  static SIMDLOSS_INLINE D label_hessian(const Row<D>& known, const Slopes<D>& s, const Args& args,
+                                         bool upper_bound) {
+    return hessian_of(D(1), known.label, known.label_weight, known, s, args, upper_bound);
+  }
+  static SIMDLOSS_INLINE void derive_label(const RowFacts& facts, const RowSlopes& slopes,
+                                           const Args& args, bool upper_bound, double* to) {
+    const Row<D> known = broadcast_row<D>(facts);
+    const Slopes<D> s = broadcast_slopes<D>(slopes);
+    to[0] = first_lane(label_gradient(known, s, args));
+    if constexpr (Loss::has_hessian) {
+      to[1] = first_lane(label_hessian(known, s, args, upper_bound));
+    }
+  }
+};
+
+}  // namespace simdloss

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every derivative is within its bound |error| <= k u A + ulp / 2 of the exact one.
+
+A is the sum of the absolute terms of the derivative, see tests/spec. The sweep with more inputs is
+`python -m tests.report gradients`.
+"""
+
+from __future__ import annotations
+
+from operator import attrgetter
+
+import numpy as np
+import pytest
+
+import simdloss
+from support.accuracy import choose, make_pool, pool
+from support.gradients import GRADIENT_VARIANTS, Which, has_hessian, measure
+from support.variants import BY_NAME, ISAS, Variant, both_widths
+
+by_error = attrgetter("error")
+PAIRS = 60
+ROWS = {1: PAIRS, 10: 4, 1000: 2}
+
+# All but `baseline` have the same bits, which test_gradient_bits checks.
+distinct_isas = pytest.mark.parametrize("isa", [i for i in ISAS if i in (ISAS[0], "baseline")])
+lengths = pytest.mark.parametrize("n_cols", ROWS)
+
+
+def assert_within_bounds(variant: Variant, dtype: str, n_cols: int, isa: str, which: Which) -> None:
+    n_compared = 0
+    # A single class is certain, which is a kink of some powers.
+    one_class = variant.case.axes == "one" and n_cols == 1
+    with simdloss.using_isa(isa):
+        assert simdloss.active_isa() == isa
+        for regime in variant.case.regimes:
+            source = pool(variant, dtype, regime, PAIRS, n_cols)
+            found = list(measure(source, choose(source, ROWS[n_cols], n_cols), which))
+            worst = max(found, key=by_error, default=None)
+            assert worst is None or worst.error <= 1, str(worst)
+            n_compared += len(found)
+            if regime == "core" and not one_class:
+                assert found, "all of the everyday values are at kinks"
+    assert one_class or n_compared > len(variant.case.regimes) * ROWS[n_cols] / 4
+
+
+@distinct_isas
+@lengths
+@both_widths
+@pytest.mark.parametrize("variant", GRADIENT_VARIANTS, ids=str)
+def test_gradient_is_within_the_bound(variant: Variant, dtype: str, n_cols: int, isa: str) -> None:
+    assert_within_bounds(variant, dtype, n_cols, isa, "gradient")
+
+
+@distinct_isas
+@lengths
+@both_widths
+@pytest.mark.parametrize("variant", GRADIENT_VARIANTS, ids=str)
+def test_hessian_is_within_the_bound(variant: Variant, dtype: str, n_cols: int, isa: str) -> None:
+    if not has_hessian(variant):
+        pytest.skip("no second derivatives are offered: test_which_losses_have_a_hessian")
+    assert_within_bounds(variant, dtype, n_cols, isa, "hessian")
+
+
+@both_widths
+@pytest.mark.parametrize(
+    "name", ["categorical_crossentropy_from_logits", "sparse_categorical_crossentropy_from_logits"]
+)
+def test_softmax_of_a_class_that_leads(name: str, dtype: str) -> None:
+    """p - 1 is what is left of the others, and each of them is small."""
+    t = np.zeros((1, 5), dtype)
+    t[0, 1] = 1
+    for gap in (1, 17, 40, 80):
+        z = np.array([[0.1, gap, 0.3, -0.7, 0.25]], dtype)
+        source = make_pool(BY_NAME[name], dtype, f"a lead of {gap}", t, z)
+        worst = max(measure(source, np.arange(5)[None]), key=by_error)
+        assert worst.error <= 1, str(worst)

@@ -27,9 +27,9 @@ struct Outputs {
 
 // The value of a call while it is computed beside derivatives.
 struct Value {
-  char* samples = nullptr;     // of Reduction::kNone
-  std::optional<Tally> tally;  // otherwise
+  std::optional<Tally> tally;  // of a scalar reduction
   std::mutex mutex;
+  char* samples = nullptr;  // of Reduction::kNone
 };
 
 // What a pass over rows that derives them needs.

@@ -207,7 +207,7 @@ bool RowLosses::derive_range(const Slice& row, std::int64_t begin, std::int64_t 
 // What is left to do once all elements of a long row have been derived.
 void RowLosses::end_row(const Slice& row, const RowFacts& facts, const RowSlopes& slopes,
                         const Derivation& what, bool finite) const {
-  if (has_class_ids_) {
+  if (what.class_ids != nullptr) {
     double at_label[2];
     loss_->label_gradients(facts, slopes, args_.bytes, what.curvature == Curvature::kUpperBound,
                            at_label);
@@ -241,7 +241,7 @@ void RowLosses::mend_row(const Slice& row, const Derivation& what) const {
     for (std::int64_t col = 0; col < plan_.cols; col += kMendTile) {
       const std::int64_t n = std::min(kMendTile, plan_.cols - col);
       if (scale != 0) {
-        if (!has_class_ids_) {
+        if (what.class_ids == nullptr) {
           load_tile(plan_, kTrue, wide_kernels_, DType::kFloat64, row.t, col, n, t);
         }
         load_tile(plan_, kPred, wide_kernels_, DType::kFloat64, row.p, col, n, p);
@@ -282,7 +282,7 @@ void RowLosses::mend_row(const Slice& row, const Derivation& what) const {
   });
   if (has_nan) return;
   RowRescue rescue(index, wide_args_.bytes);
-  if (has_class_ids_) {
+  if (what.class_ids != nullptr) {
     double label;
     load_tile(plan_, kPred, wide_kernels_, DType::kFloat64, row.p, *what.class_ids, 1, &label);
     rescue.set_label(label,
@@ -298,7 +298,7 @@ void RowLosses::mend_row(const Slice& row, const Derivation& what) const {
     rescue.end_stage(stage);
   }
   for_elements([&](std::int64_t col, std::int64_t n) {
-    if (has_class_ids_) {
+    if (what.class_ids != nullptr) {
       for (std::int64_t i = 0; i < n; ++i) t[i] = col + i == *what.class_ids ? 1.0 : 0.0;
     }
     rescue.derive(t, p, weights_from(col), n, scale, upper_bound, found[0],

@@ -31,10 +31,13 @@ struct NarrowRows {
   static constexpr int kMaxCols = kRows >= 4 ? kLanes<C> : 0;
   static constexpr int kTileSize = kRows * (kMaxCols > 0 ? kMaxCols : 1);
 
+  static constexpr int kAlignment = kMaxCols > 0 ? 64 : alignof(C);
+
+  alignas(kAlignment) C t[kTileSize];  // element j of row i at j * kRows + i
+  alignas(kAlignment) C p[kTileSize];
+  alignas(kAlignment) mutable C derived[kTileSize];  // [Kept elements], then derivatives
   const RowBlock& block;
   std::int64_t begin;
-  alignas(64) C t[kTileSize];  // element j of row i at j * kRows + i
-  alignas(64) C p[kTileSize];
 
   NarrowRows(const RowBlock& rows, std::int64_t first, int n) : block(rows), begin(first) {
     if constexpr (!Wide::kHasClassIds) {
@@ -68,14 +71,14 @@ struct NarrowRows {
     }
   }
 
-  void find_max(int, const Args& args, Group& group, bool with_ties) const {
+  void find_max(int, const Args& args, Group& group, bool with_slopes) const {
     V largest(-Limits<C>::kInfinity);
     for (std::int64_t j = 0; j < block.n_cols; ++j) {
       largest = max(largest, Loss::scan(label(j), prediction(j), args));
     }
     largest = largest + V(C(0));
     store_wide(largest, group.max);
-    if (!with_ties) return;
+    if (!Loss::has_ties && !(Loss::slopes_need_ties && with_slopes)) return;
     V ties(C(0));
     for (std::int64_t j = 0; j < block.n_cols; ++j) {
       ties = ties + keep(Loss::scan(label(j), prediction(j), args) == largest, V(C(1)));
@@ -108,7 +111,7 @@ struct NarrowRows {
   }
 
   template <Stage kStage>
-  void add_up(int, int used, const Args& args, Group& group) const {
+  void add_up(int, int used, const Args& args, Group& group, const RowDerivatives* to) const {
     constexpr int most = Wide::n_sums(kStage);
     const std::int64_t n = block.n_cols;
     const Row<V> known = group.template rows<V>(0);
@@ -118,6 +121,9 @@ struct NarrowRows {
           Wide::template terms_of<kStage>(label(j), prediction(j), weight(j), known, args);
       for (int k = 0; k < most; ++k) {
         if (k < used) store_wide(terms.values[k], cells[k] + j * kRows);
+      }
+      if constexpr (Wide::template kKeeps<kStage>) {
+        if (to != nullptr) Loss::kept(prediction(j), known).store(derived + j * kRows);
       }
     }
     for (int k = 0; k < used; ++k) {
@@ -136,6 +142,15 @@ struct NarrowRows {
     }
   }
 
+  SIMDLOSS_INLINE V gradient(std::int64_t j, const Row<V>& known, const Slopes<V>& s,
+                             const Args& args) const {
+    if constexpr (Wide::template kKeeps<kTerms>) {
+      return Loss::gradient_of_kept(V::load(derived + j * kRows), label(j), prediction(j),
+                                    weight(j), known, s, args);
+    } else {
+      return Loss::gradient(label(j), prediction(j), weight(j), known, s, args);
+    }
+  }
   template <bool kHessian>
   bool derive(int n, const Args& args, const Group& group, const RowDerivatives& to) const {
     if constexpr (!__is_same(C, G) || Loss::has_label_only) {
@@ -143,12 +158,11 @@ struct NarrowRows {
     } else {
       const Row<V> known = group.template rows<V>(0);
       const Slopes<V> s = group.template row_slopes<V>(0);
-      alignas(64) C out[kTileSize];
       alignas(64) C curved[kHessian ? kTileSize : 1];
       V zero(C(0));
       for (std::int64_t j = 0; j < block.n_cols; ++j) {
-        const V x = Loss::gradient(label(j), prediction(j), weight(j), known, s, args) + V(C(0));
-        x.store(out + j * kRows);
+        const V x = gradient(j, known, s, args) + V(C(0));
+        x.store(derived + j * kRows);
         zero = zero + (x - x);
         if constexpr (kHessian) {
           const V h =
@@ -157,7 +171,7 @@ struct NarrowRows {
           zero = zero + (h - h);
         }
       }
-      Columns::store(out, n, block.n_cols, to.gradient, to.stride);
+      Columns::store(derived, n, block.n_cols, to.gradient, to.stride);
       if constexpr (kHessian) Columns::store(curved, n, block.n_cols, to.hessian, to.stride);
       const bool finite = all(keep_first(zero, n) == V(C(0)));
       return Wide::template derive_labels<kHessian>(n, args, group, to) && finite;

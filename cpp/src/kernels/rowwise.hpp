@@ -71,16 +71,16 @@ struct RowKernel {
                                   const RowDerivatives* to, T* losses) {
     const bool with_slopes = to != nullptr;
     if constexpr (Loss::has_max) {
-      rows.find_max(n, args, group, Loss::has_ties || (with_slopes && Loss::slopes_need_ties));
+      rows.find_max(n, args, group, with_slopes);
       center_rows(n, group);
     }
     if constexpr (Loss::n_first > 0) {
-      rows.template add_up<kFirst>(n, Loss::n_first, args, group);
+      rows.template add_up<kFirst>(n, Loss::n_first, args, group, to);
       prepare_rows(n, args, group);
     }
     const int used = with_slopes ? Wide::used_slope_sums(args) : Wide::used_sums(args);
     if constexpr (Loss::n_sums > 0) {
-      if (used > 0) rows.template add_up<kTerms>(n, used, args, group);
+      if (used > 0) rows.template add_up<kTerms>(n, used, args, group, to);
     }
     if (losses != nullptr) {
       double results[kRowGroup];
@@ -167,24 +167,23 @@ struct RowKernel {
             static_cast<double>(Wide::max_of(row, part.n, typed, static_cast<C>(state.max)) + C(0));
         return;
       }
-      if (stage == (Loss::n_first > 0 ? kFirst : stage) &&
-          (Loss::has_ties || (for_slopes && Loss::slopes_need_ties))) {
+      if (Loss::slopes_need_ties && for_slopes) {
         const C largest = static_cast<C>(facts.max);
         state.ties += static_cast<double>(Wide::count_of(row, part.n, largest, typed));
       }
     }
     using V = Vec<C, Isa>;
-    if constexpr (Loss::n_first > 0) {
-      if (stage == kFirst) {
-        Wide::template add<kFirst>(row, part.n, broadcast_row<V>(facts), typed, Loss::n_first,
-                                   state.sums);
-        return;
+    typename Wide::Found found{0, nullptr};
+    const Row<V> known = broadcast_row<V>(facts);
+    if (stage == kFirst) {
+      if constexpr (Loss::n_first > 0) {
+        Wide::template add<kFirst>(row, part.n, known, typed, Loss::n_first, found, state.sums);
       }
-    }
-    if constexpr (Loss::n_sums > 0) {
+    } else if constexpr (Loss::n_sums > 0) {
       const int used = for_slopes ? Wide::used_slope_sums(typed) : Wide::used_sums(typed);
-      Wide::template add<kTerms>(row, part.n, broadcast_row<V>(facts), typed, used, state.sums);
+      Wide::template add<kTerms>(row, part.n, known, typed, used, found, state.sums);
     }
+    state.ties += static_cast<double>(found.ties);
   }
 
   static RowSum collect(const LaneSums& lanes) noexcept { return Sums::finish(lanes); }
@@ -229,9 +228,9 @@ struct RowKernel {
                              const void* args, const RowDerivatives& to) noexcept {
     const Args typed = *static_cast<const Args*>(args);
     if (to.hessian != nullptr) {
-      return Wide::template derive_part<Loss::has_hessian>(part, facts, slopes, typed, to);
+      return Wide::template derive_part<Loss::has_hessian, false>(part, facts, slopes, typed, to);
     }
-    return Wide::template derive_part<false>(part, facts, slopes, typed, to);
+    return Wide::template derive_part<false, false>(part, facts, slopes, typed, to);
   }
   static void label_gradients(const RowFacts& facts, const RowSlopes& slopes, const void* args,
                               bool upper_bound, double* to) noexcept {

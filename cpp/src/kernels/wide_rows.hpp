@@ -130,31 +130,56 @@ struct WideRows {
     C values[n_sums(kStage)][kTile<T> + V::kWidth];
   };
 
+  // What a stage finds beside its sums: how many elements equal the largest, in the first stage that
+  // knows that, and [Kept elements], if there is room for them.
+  template <Stage kStage>
+  static constexpr bool kCounts = Loss::has_ties && (kStage == kFirst || Loss::n_first == 0);
+  template <Stage kStage>
+  static constexpr bool kKeeps = Loss::has_kept&& kStage == kTerms&& __is_same(C, T);
+  struct Found {
+    std::int64_t ties;
+    C* kept;
+  };
+
   template <Stage kStage>
   static SIMDLOSS_INLINE void fill(const Elements<C>& row, std::int64_t from, std::int64_t n,
                                    int used, const Row<V>& known, const Args& args,
-                                   Tile<kStage>& tile) {
-    for (std::int64_t i = 0; i < n; i += V::kWidth) {
-      const Terms<V> terms = terms_at<kStage>(row, from + i, n - i, known, args);
+                                   Tile<kStage>& tile, Found& found) {
+    C* const keep_at = found.kept;
+    std::int64_t ties = 0;
+    const auto at = [&](std::int64_t i, std::int64_t left) {
+      const Terms<V> terms = terms_at<kStage>(row, from + i, left, known, args);
       terms.values[0].store(tile.values[0] + i);
       for (int k = 1; k < n_sums(kStage); ++k) {
         if (k < used) terms.values[k].store(tile.values[k] + i);
       }
-    }
+      const V p = row.prediction(from + i, left);
+      if constexpr (kCounts<kStage>) ties += count_first(p == known.max, left);
+      if constexpr (kKeeps<kStage>) {
+        if (keep_at == nullptr) return;
+        const V kept = Loss::kept(p, known);
+        left == V::kWidth ? kept.store(keep_at + from + i)
+                          : kept.store_first(keep_at + from + i, left);
+      }
+    };
+    std::int64_t i = 0;
+    for (; i + V::kWidth <= n; i += V::kWidth) at(i, V::kWidth);
+    if (i < n) at(i, n - i);
+    found.ties += ties;
   }
 
   // Calls use(k, source, n) with sources of all terms of sum k in order, each of kTile<T> elements
   // but the last; light formulas come as one.
   template <Stage kStage, class Use>
   static SIMDLOSS_INLINE void for_terms(const Elements<C>& row, std::int64_t n, const Row<V>& known,
-                                        const Args& args, int used, Use use) {
+                                        const Args& args, int used, Found& found, Use use) {
     if constexpr (Loss::is_light) {
       for_fused_terms<kStage, 0>(row, n, known, args, use);
     } else {
       Tile<kStage> tile;
       for (std::int64_t i = 0; i < n; i += kTile<T>) {
         const std::int64_t length = n - i < kTile<T> ? n - i : kTile<T>;
-        fill<kStage>(row, i, length, used, known, args, tile);
+        fill<kStage>(row, i, length, used, known, args, tile, found);
         for (int k = 0; k < used; ++k) use(k, typename Sums::Stored{tile.values[k]}, length);
       }
     }
@@ -171,9 +196,9 @@ struct WideRows {
   // Adds a part of a row to its lanes.
   template <Stage kStage>
   static SIMDLOSS_INLINE void add(const Elements<C>& row, std::int64_t n, const Row<V>& known,
-                                  const Args& args, int used, LaneSums* lanes) {
+                                  const Args& args, int used, Found& found, LaneSums* lanes) {
     if (used == 0) return;
-    for_terms<kStage>(row, n, known, args, used,
+    for_terms<kStage>(row, n, known, args, used, found,
                       [&](int k, const auto& source, std::int64_t length) {
                         Sums::add(source, 0, length, lanes[k]);
                       });
@@ -182,16 +207,16 @@ struct WideRows {
   // The sums of a whole row, as doubles, to sums[0], sums[kRowGroup], ...
   template <Stage kStage>
   static SIMDLOSS_INLINE void sum_row(const Elements<C>& row, std::int64_t n, const Row<V>& known,
-                                      const Args& args, int used, double* sums) {
+                                      const Args& args, int used, Found& found, double* sums) {
     if (n <= kTile<T>) {
-      for_terms<kStage>(row, n, known, args, used,
+      for_terms<kStage>(row, n, known, args, used, found,
                         [&](int k, const auto& source, std::int64_t length) {
                           sums[k * kRowGroup] = Sums::sum(source, 0, length);
                         });
       return;
     }
     LaneSums lanes[kMaxSums] = {};
-    add<kStage>(row, n, known, args, used, lanes);
+    add<kStage>(row, n, known, args, used, found, lanes);
     for (int k = 0; k < used; ++k) {
       const RowSum sum = Sums::finish(lanes[k]);
       sums[k * kRowGroup] = sum.hi + sum.lo;
@@ -201,7 +226,15 @@ struct WideRows {
   static SIMDLOSS_INLINE C max_of(const Elements<C>& row, std::int64_t n, const Args& args,
                                   C largest) {
     V lanes(largest);
+    V more[3] = {lanes, lanes, lanes};  // so that no maximum waits for the one before
     std::int64_t i = 0;
+    for (; i + 4 * V::kWidth <= n; i += 4 * V::kWidth) {
+      lanes = max(lanes, scan(row, i, V::kWidth, args));
+      more[0] = max(more[0], scan(row, i + V::kWidth, V::kWidth, args));
+      more[1] = max(more[1], scan(row, i + 2 * V::kWidth, V::kWidth, args));
+      more[2] = max(more[2], scan(row, i + 3 * V::kWidth, V::kWidth, args));
+    }
+    lanes = max(max(lanes, more[0]), max(more[1], more[2]));
     for (; i + V::kWidth <= n; i += V::kWidth) {
       lanes = max(lanes, scan(row, i, V::kWidth, args));
     }
@@ -227,20 +260,26 @@ struct WideRows {
   }
 
   // The stages of a group of n rows.
-  SIMDLOSS_INLINE void find_max(int n, const Args& args, Group& group, bool with_ties) const {
+  SIMDLOSS_INLINE void find_max(int n, const Args& args, Group& group, bool with_slopes) const {
     for (int i = 0; i < n; ++i) {
       const C largest = max_of(row<C>(i), block.n_cols, args, -Limits<C>::kInfinity) + C(0);
       group.max[i] = static_cast<double>(largest);
-      if (with_ties) {
+      if (Loss::slopes_need_ties && with_slopes) {
         group.ties[i] = static_cast<double>(count_of(row<C>(i), block.n_cols, largest, args));
       }
     }
   }
   template <Stage kStage>
-  SIMDLOSS_INLINE void add_up(int n, int used, const Args& args, Group& group) const {
+  SIMDLOSS_INLINE void add_up(int n, int used, const Args& args, Group& group,
+                              const RowDerivatives* to) const {
     for (int i = 0; i < n; ++i) {
-      sum_row<kStage>(row<C>(i), block.n_cols, broadcast_row<V>(group.facts(i)), args, used,
+      Found found{0, nullptr};
+      if constexpr (kKeeps<kStage>) {
+        if (to != nullptr) found.kept = Group::template row_of<T>(to->gradient, to->stride, i);
+      }
+      sum_row<kStage>(row<C>(i), block.n_cols, broadcast_row<V>(group.facts(i)), args, used, found,
                       group.sums[0] + i);
+      if constexpr (kCounts<kStage>) group.ties[i] = static_cast<double>(found.ties);
     }
   }
   template <bool kHessian>
@@ -254,13 +293,15 @@ struct WideRows {
       RowDerivatives target = to;
       target.gradient = Group::template row_of<T>(to.gradient, to.stride, i);
       if (kHessian) target.hessian = Group::template row_of<T>(to.hessian, to.stride, i);
-      finite &= derive_part<kHessian>(part, group.facts(i), group.slopes_of(i), args, target);
+      finite &= derive_part<kHessian, kKeeps<kTerms>>(part, group.facts(i), group.slopes_of(i),
+                                                      args, target);
     }
     return derive_labels<kHessian>(n, args, group, to) && finite;
   }
 
-  // The derivatives of a part of a row, but at its class. Whether they are finite.
-  template <bool kHessian>
+  // The derivatives of a part of a row, but at its class, where [Kept elements] may be. Whether they
+  // are finite.
+  template <bool kHessian, bool kKept>
   static SIMDLOSS_INLINE bool derive_part(const RowPart& part, const RowFacts& facts,
                                           const RowSlopes& slopes, const Args& args,
                                           const RowDerivatives& to) {
@@ -273,9 +314,14 @@ struct WideRows {
       const W t = row.label(i, left);
       const W p = row.prediction(i, left);
       const W w = row.weight(i, left);
+      T* const target = static_cast<T*>(to.gradient) + i;
       W x(G(0));
-      if constexpr (!Loss::has_label_only) x = Loss::gradient(t, p, w, known, s, args) + W(G(0));
-      put(x, static_cast<T*>(to.gradient) + i, left, zero);
+      if constexpr (kKept) {
+        x = Loss::gradient_of_kept(Elements<G>::load(target, left), t, p, w, known, s, args);
+      } else if constexpr (!Loss::has_label_only) {
+        x = Loss::gradient(t, p, w, known, s, args);
+      }
+      put(x + W(G(0)), target, left, zero);
       if constexpr (kHessian) {
         W h(G(0));
         if constexpr (!Loss::has_label_only)

@@ -88,7 +88,12 @@ struct CategoricalCrossentropyFromLogits : CrossentropyOfLogits<Categorical> {
   template <class V, class Args>
   static SIMDLOSS_INLINE V gradient(V t, V p, V w, const Row<V>& row, const Slopes<V>& s,
                                     const Args& args) {
-    return gradient_of_class(label(t, w, args), p, row, s);
+    return gradient_of_kept(kept(p, row), t, p, w, row, s, args);
+  }
+  template <class V, class Args>
+  static SIMDLOSS_INLINE V gradient_of_kept(V e, V t, V p, V w, const Row<V>& row,
+                                            const Slopes<V>& s, const Args& args) {
+    return gradient_of_class(e, label(t, w, args), p, row, s);
   }
   template <class V, class Args>
   static SIMDLOSS_INLINE V curvature(V, V p, V, const Row<V>& row, const Slopes<V>& s,
@@ -368,7 +373,12 @@ struct SparseCategoricalCrossentropyFromLogits : CrossentropyOfLogits<SparseCate
   template <class V, class Args>
   static SIMDLOSS_INLINE V gradient(V t, V p, V w, const Row<V>& row, const Slopes<V>& s,
                                     const Args& args) {
-    return gradient_of_class(label_of_id(t, w, args), p, row, s);
+    return gradient_of_kept(kept(p, row), t, p, w, row, s, args);
+  }
+  template <class V, class Args>
+  static SIMDLOSS_INLINE V gradient_of_kept(V e, V t, V p, V w, const Row<V>& row,
+                                            const Slopes<V>& s, const Args& args) {
+    return gradient_of_class(e, label_of_id(t, w, args), p, row, s);
   }
   template <class V, class Args>
   static SIMDLOSS_INLINE V curvature(V, V p, V, const Row<V>& row, const Slopes<V>& s,

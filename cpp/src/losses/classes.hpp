@@ -153,7 +153,12 @@ struct Logits : Base {
 template <class Base>
 struct CrossentropyOfLogits : Logits<Base> {
   static constexpr bool has_hessian = true;
+  static constexpr bool has_kept = true;
 
+  template <class V>
+  static SIMDLOSS_INLINE V kept(V z, const Row<V>& row) {
+    return Logits<Base>::centered_exp(z, row);
+  }
   template <class V>
   static SIMDLOSS_INLINE Slopes<V> slopes_of_softmax(V below, V sum_of_y, const Row<V>& row,
                                                      V scale) {
@@ -164,9 +169,9 @@ struct CrossentropyOfLogits : Logits<Base> {
     return {{scale * sum_of_y * factor, scale * top, scale * miss, scale, sum_of_y, factor, miss}};
   }
   template <class V>
-  static SIMDLOSS_INLINE V gradient_of_class(V y, V z, const Row<V>& row, const Slopes<V>& s) {
+  static SIMDLOSS_INLINE V gradient_of_class(V e, V y, V z, const Row<V>& row, const Slopes<V>& s) {
     const V sum = s.values[4];
-    const V below = fma(Logits<Base>::centered_exp(z, row), s.values[0], -(y * s.values[3]));
+    const V below = fma(e, s.values[0], -(y * s.values[3]));
     const V top = fnma(y, s.values[2], (sum - y) * s.values[1]);
     return select(z == row.max, top, below);
   }

@@ -114,6 +114,10 @@ struct Slopes {
 // curvature() is the second derivative in the same way, upper_bound() what Curvature says. For
 // Target::kClassId t is 1 at the row's class and 0 elsewhere. Elements are computed in
 // GradientCompute<T>.
+//
+// [Kept elements] What terms() and gradient() both make of an element and is expensive can be kept
+// from the one for the other, where the gradient will be: kept(p, row), with has_kept, and
+// gradient_of_kept(kept, t, p, w, row, s, args).
 struct RowLoss {
   static constexpr LossKind kind = LossKind::kRowwise;
   static constexpr Target target = Target::kLabel;
@@ -134,6 +138,7 @@ struct RowLoss {
   static constexpr int n_slope_sums = 0;
   static constexpr bool slopes_need_ties = false;  // though the loss does not
   static constexpr bool has_label_only = false;    // all derivatives but that of the label are 0
+  static constexpr bool has_kept = false;          // see [Kept elements]
 
   // What a curvature becomes that shall bound the Hessian: see Curvature.
   template <class V>

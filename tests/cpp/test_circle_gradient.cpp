@@ -24,7 +24,6 @@ using namespace simdloss::test::circle;
 
 namespace {
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
 std::vector<double> random_scales(std::int64_t n, unsigned seed) {

@@ -218,7 +218,7 @@ SIMDLOSS_INLINE V where_positive(V x, V slope) {
 // x where p is from low to high, or where one of them is NaN, else 0: the derivative of a clip.
 template <class V>
 SIMDLOSS_INLINE V where_inside(V p, V low, V high, V x) {
-  return keep((!((p < low) | (p > high))) | is_nan(x), x);
+  return constant(keep(!(p < low), keep(!(p > high), x)), x);
 }
 
 }  // namespace simdloss

@@ -75,10 +75,12 @@ struct CosineSimilarity : RowLoss {
   static SIMDLOSS_INLINE Slopes<V> slopes(const Terms<V>& sums, const Row<V>&, V scale,
                                           const Args& args) {
     const Angle<V> a = angle(sums, args);
-    const auto defined = (sums.values[0] > V(0)) & (sums.values[1] > V(0));
     const V special = a.cosine - a.cosine;
-    const V of_p = keep(defined, a.cosine / sums.values[1] * scale) + special;
-    const V of_t = keep(defined, scale / a.norms) + special;
+    const auto defined = [&](V x) {
+      return keep(sums.values[0] > V(0), keep(sums.values[1] > V(0), x)) + special;
+    };
+    const V of_p = defined(a.cosine / sums.values[1] * scale);
+    const V of_t = defined(scale / a.norms);
     if (!args.is_safe) return {{of_p, of_t}};
     // Not numbers, where a float would lose digits.
     return {{ordinary_slope(of_p), ordinary_slope(of_t)}};

@@ -173,7 +173,7 @@ struct CategoricalFocalCrossentropy : Probabilities<CategoricalFocal> {
   template <class V, class Args>
   static SIMDLOSS_INLINE Terms<V> terms(V t, V p, V w, const Row<V>& row, const Args& args) {
     const Parts<V> x = parts(t, p, w, row, args);
-    return {{weigh(weigh(x.weight, x.focus), x.loss),
+    return {{surprise(weigh(x.weight, x.focus), x.q, args.clip),
              where_not_clipped(p, row, args.clip, -slope(x, args))}};
   }
   template <class V, class Args>

@@ -12,9 +12,10 @@ namespace simdloss {
 ///
 /// With s the number that a row's loss is multiplied by on its way to the reduced loss (its weight,
 /// and 1 / n under a mean), the gradient of the row is s times the derivative of its loss, and 0 for
-/// rows that are skipped (weight 0, mask false, ignored class), whatever they hold; of the circle loss
-/// a skipped query still has the derivative of what it is a reference for. Where the loss has a kink the derivative is that of Keras on PyTorch: half of both sides where a maximum of two
-/// is a tie, even shares among equal largest elements, 0 for |x| at 0; a clipped probability counts
+/// rows that are skipped (weight 0, mask false, ignored class), whatever they hold; of the circle
+/// loss a skipped query still has the derivative of what it is a reference for. Where the loss has a
+/// kink the derivative is that of Keras on PyTorch: half of both sides where a maximum of two is a
+/// tie, even shares among equal largest elements, 0 for |x| at 0; a clipped probability counts
 /// at the clip bound and has the derivative 0 beyond it.
 ///
 /// Accuracy: 4 u times the sum of the absolute values of the terms of the derivative, times |s|; see

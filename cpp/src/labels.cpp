@@ -18,36 +18,38 @@ T read(const char* from) {
   return x;
 }
 
-// f(x) with the element as a bool, 64-bit integer or double.
+// f(element), where element(from) is the element at an address as a 64-bit integer or a double.
 template <class F>
-auto with_element(const char* from, DType dtype, F f) {
+auto with_reader(DType dtype, F f) {
   switch (dtype) {
     case DType::kBool:
-      return f(std::int64_t{*from != 0});
+      return f([](const char* from) { return std::int64_t{*from != 0}; });
     case DType::kInt8:
-      return f(std::int64_t{read<std::int8_t>(from)});
+      return f([](const char* from) { return std::int64_t{read<std::int8_t>(from)}; });
     case DType::kInt16:
-      return f(std::int64_t{read<std::int16_t>(from)});
+      return f([](const char* from) { return std::int64_t{read<std::int16_t>(from)}; });
     case DType::kInt32:
-      return f(std::int64_t{read<std::int32_t>(from)});
+      return f([](const char* from) { return std::int64_t{read<std::int32_t>(from)}; });
     case DType::kInt64:
-      return f(read<std::int64_t>(from));
+      return f([](const char* from) { return read<std::int64_t>(from); });
     case DType::kUInt8:
-      return f(std::uint64_t{read<std::uint8_t>(from)});
+      return f([](const char* from) { return std::uint64_t{read<std::uint8_t>(from)}; });
     case DType::kUInt16:
-      return f(std::uint64_t{read<std::uint16_t>(from)});
+      return f([](const char* from) { return std::uint64_t{read<std::uint16_t>(from)}; });
     case DType::kUInt32:
-      return f(std::uint64_t{read<std::uint32_t>(from)});
+      return f([](const char* from) { return std::uint64_t{read<std::uint32_t>(from)}; });
     case DType::kUInt64:
-      return f(read<std::uint64_t>(from));
+      return f([](const char* from) { return read<std::uint64_t>(from); });
     case DType::kFloat16:
-      return f(double{float16_to_float(read<std::uint16_t>(from))});
+      return f(
+          [](const char* from) { return double{float16_to_float(read<std::uint16_t>(from))}; });
     case DType::kBFloat16:
-      return f(double{bfloat16_to_float(read<std::uint16_t>(from))});
+      return f(
+          [](const char* from) { return double{bfloat16_to_float(read<std::uint16_t>(from))}; });
     case DType::kFloat32:
-      return f(double{read<float>(from)});
+      return f([](const char* from) { return double{read<float>(from)}; });
     default:
-      return f(read<double>(from));
+      return f([](const char* from) { return read<double>(from); });
   }
 }
 
@@ -63,13 +65,13 @@ ClassId id_of(double x) {
 }  // namespace
 
 ClassId read_class_id(const char* from, DType dtype) {
-  return with_element(from, dtype, [](auto x) { return id_of(x); });
+  return with_reader(dtype, [&](auto element) { return id_of(element(from)); });
 }
 
 std::string element_text(const char* from, DType dtype) {
-  return with_element(from, dtype, [](auto x) {
+  return with_reader(dtype, [&](auto element) {
     char text[32];
-    const auto end = std::to_chars(text, text + sizeof text, x).ptr;
+    const auto end = std::to_chars(text, text + sizeof text, element(from)).ptr;
     return std::string(text, end);
   });
 }
@@ -83,17 +85,19 @@ void read_class_ids(const Plan& plan, std::int64_t begin, std::int64_t n,
   for_each_run(plan.outer, begin, n,
                [&](std::int64_t position, std::int64_t run, const std::int64_t* offsets) {
                  const char* from = plan.data[kTrue] + offsets[kTrue];
-                 for (std::int64_t i = position; i < position + run; ++i, from += stride) {
-                   const ClassId id = read_class_id(from, dtype);
-                   ids[i] = 0;
-                   ignored[i] = ignore_class && id == *ignore_class;
-                   if (ignored[i] || (weights != nullptr && weights[i] == 0)) continue;
-                   if (id.is_below(plan.cols)) {
-                     ids[i] = id.value();
-                   } else {
-                     found.add(begin + i, from, dtype);
+                 with_reader(dtype, [&](auto element) {
+                   for (std::int64_t i = position; i < position + run; ++i, from += stride) {
+                     const ClassId id = id_of(element(from));
+                     ids[i] = 0;
+                     ignored[i] = ignore_class && id == *ignore_class;
+                     if (ignored[i] || (weights != nullptr && weights[i] == 0)) continue;
+                     if (id.is_below(plan.cols)) {
+                       ids[i] = id.value();
+                     } else {
+                       found.add(begin + i, from, dtype);
+                     }
                    }
-                 }
+                 });
                });
   bad.merge(found);
 }

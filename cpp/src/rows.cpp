@@ -156,11 +156,8 @@ void RowLosses::compute(std::int64_t begin, std::int64_t n, const RowInputs& inp
 }
 
 void RowLosses::pick(const Slice& slice, const std::int64_t* class_ids, Picks& picks) const {
-  const auto load = kernels_.load[static_cast<std::size_t>(plan_.dtype[kPred])];
-  const std::int64_t stride = plan_.inner.inner_stride(kPred);
+  load_picked(plan_, kPred, plan_.compute, slice.p, class_ids, picks.predictions);
   for (std::int64_t i = 0; i < slice.p.n_rows; ++i) {
-    load(slice.p.data + i * slice.p.stride + class_ids[i] * stride, 1,
-         picks.predictions + i * item_size_);
     picks.weights[i] = wide_class_weights_ == nullptr ? 1.0 : wide_class_weights_[class_ids[i]];
   }
 }

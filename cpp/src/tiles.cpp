@@ -70,16 +70,27 @@ void copy_strided(const Rectangle& r, T* to) {
   }
 }
 
-template <class T>
-using StridedCopy = void (*)(const Rectangle&, T*);
+template <class Storage, class T>
+void copy_picked(const RowSlice& rows, std::int64_t col_stride, const std::int64_t* cols, T* to) {
+  for (std::int64_t i = 0; i < rows.n_rows; ++i) {
+    to[i] = to_compute<T>(read<Storage>(rows.data + i * rows.stride + cols[i] * col_stride));
+  }
+}
 
+// Copies to T, by the dtype of what is copied.
 template <class T>
-struct StridedCopies {
+struct Copies {
+  struct Kernels {
+    void (*strided)(const Rectangle&, T*);
+    void (*picked)(const RowSlice&, std::int64_t, const std::int64_t*, T*);
+  };
   template <class... Storage>
   struct Of {
-    static constexpr StridedCopy<T> table[] = {&copy_strided<Storage, T>...};
+    static constexpr Kernels table[] = {{&copy_strided<Storage, T>, &copy_picked<Storage, T>}...};
   };
-  static constexpr const StridedCopy<T>* table = StorageTypes<Of>::table;
+  static const Kernels& of(DType dtype) {
+    return StorageTypes<Of>::table[static_cast<std::size_t>(dtype)];
+  }
 };
 
 template <class T>
@@ -97,7 +108,7 @@ void copy_rectangle(const TypeKernels& kernels, DType dtype, Rectangle r, T* to)
     }
     return;
   }
-  StridedCopies<T>::table[type](r, to);
+  Copies<T>::of(dtype).strided(r, to);
 }
 
 template <class T>
@@ -180,6 +191,17 @@ void load_tile(const Plan& plan, Operand operand, const TypeKernels& kernels, DT
   }
 }
 
+void load_picked(const Plan& plan, Operand operand, DType compute, const RowSlice& slice,
+                 const std::int64_t* cols, void* to) {
+  const DType dtype = plan.dtype[operand];
+  const std::int64_t stride = plan.inner.inner_stride(operand);
+  if (compute == DType::kFloat32) {
+    Copies<float>::of(dtype).picked(slice, stride, cols, static_cast<float*>(to));
+  } else {
+    Copies<double>::of(dtype).picked(slice, stride, cols, static_cast<double*>(to));
+  }
+}
+
 void store_tile(const Plan& plan, Operand operand, const KernelTable& table, DType compute,
                 const RowSlice& slice, std::int64_t col_begin, std::int64_t n_cols,
                 const void* from) {
@@ -199,7 +221,7 @@ void load_doubles(const TypeKernels& f64_kernels, DType dtype, const char* from,
 
 void load_entries(const Plan& plan, Operand operand, const Dims& dims, std::int64_t begin,
                   std::int64_t n, double* to) {
-  const auto copy = StridedCopies<double>::table[static_cast<std::size_t>(plan.dtype[operand])];
+  const auto copy = Copies<double>::of(plan.dtype[operand]).strided;
   for_each_run(
       dims, begin, n, [&](std::int64_t position, std::int64_t run, const std::int64_t* offsets) {
         copy({plan.data[operand] + offsets[operand], 1, run, 0, dims.inner_stride(operand), run},

@@ -32,7 +32,11 @@ bool is_direct(const Plan& plan, Operand operand, DType compute);
 void load_tile(const Plan& plan, Operand operand, const TypeKernels& kernels, DType compute,
                const RowSlice& slice, std::int64_t col_begin, std::int64_t n_cols, void* to);
 
-// The reverse for an output: from contiguous elements of type `compute`, rounded once, past the caches
+// One element of each row of the slice, that of column cols[row], as to[row] of type `compute`.
+void load_picked(const Plan& plan, Operand operand, DType compute, const RowSlice& slice,
+                 const std::int64_t* cols, void* to);
+
+// The reverse of load_tile() for an output: from contiguous elements of type `compute`, rounded once, past the caches
 // if plan.streams says so and the output allows it.
 void store_tile(const Plan& plan, Operand operand, const KernelTable& table, DType compute,
                 const RowSlice& slice, std::int64_t col_begin, std::int64_t n_cols,

@@ -54,7 +54,6 @@ struct VecFunctions {
   void (*store_float)(const T* from, float* to);
   void (*store_float_first)(const T* from, float* to, std::int64_t n);
   TransposedFunctions<T> transposed;
-  TransposedFunctions<T> float_transposed;  // of rows of float
   bool (*any_nan)(const T* x);
   bool (*all_nan)(const T* x);
   bool (*any_not_nan)(const T* x);
@@ -190,7 +189,7 @@ VecFunctions<T> common_functions() {
   f.any_not_nan = [](const T* x) { return any(!is_nan(V::load(x))); };
   f.all_not_nan = [](const T* x) { return all(!is_nan(V::load(x))); };
   f.count_nan_first = [](const T* x, std::int64_t n) { return count_first(is_nan(V::load(x)), n); };
-  f.transposed = {Transposed<T, T, Isa>::load, Transposed<T, T, Isa>::store};
+  f.transposed = {Transposed<T, Isa>::load, Transposed<T, Isa>::store};
   f.max_lane = [](const T* x) { return max_lane(V::load(x)); };
   return f;
 }
@@ -244,8 +243,6 @@ VecFunctions<double> double_functions() {
   f.store_float_first = [](const double* from, float* to, std::int64_t n) {
     V::load(from).store_float_first(to, n);
   };
-  f.float_transposed = {Transposed<float, double, Isa>::load,
-                        Transposed<float, double, Isa>::store};
   f.lower = [](const double* x, std::int64_t n, double* to) {
     lower_if<1, Isa>(x, n, to);
     lower_if<2, Isa>(x, n, to);

@@ -21,21 +21,18 @@ struct NarrowRows {
   using C = typename Wide::C;
   using G = typename Wide::G;
   using V = typename Wide::V;
-  using D = typename Wide::D;
   using Args = typename Wide::Args;
   using Group = typename Wide::Group;
-  using Columns = Transposed<T, C, Isa>;
-  static constexpr int kRows = V::kWidth;
-  static constexpr int kParts = V::kWidth / D::kWidth;  // of a vector, in double
+  using Columns = Transposed<T, Isa>;
+  static constexpr int kRows = Vec<T, Isa>::kWidth;
   // Rows whose elements all have a lane of their own; no transposition for vectors of next to nothing.
   static constexpr int kMaxCols = kRows >= 4 ? kLanes<C> : 0;
   static constexpr int kTileSize = kRows * (kMaxCols > 0 ? kMaxCols : 1);
-
   static constexpr int kAlignment = kMaxCols > 0 ? 64 : alignof(C);
 
-  alignas(kAlignment) C t[kTileSize];  // element j of row i at j * kRows + i
-  alignas(kAlignment) C p[kTileSize];
-  alignas(kAlignment) mutable C derived[kTileSize];  // [Kept elements], then derivatives
+  alignas(kAlignment) T t[kTileSize];  // element j of row i at j * kRows + i
+  alignas(kAlignment) T p[kTileSize];
+  alignas(kAlignment) mutable T derived[kTileSize];  // [Kept elements], then derivatives
   const RowBlock& block;
   std::int64_t begin;
 
@@ -48,132 +45,132 @@ struct NarrowRows {
                   rows.n_cols, p);
   }
 
-  SIMDLOSS_INLINE V label(std::int64_t j) const {
-    if constexpr (Wide::kHasClassIds) return V(C(0));
-    return V::load(t + j * kRows);
+  // Element j of rows i and on, in W.
+  template <class W>
+  static SIMDLOSS_INLINE W column(const T* tile, std::int64_t j, int i) {
+    if constexpr (sizeof(typename W::Element) == sizeof(T)) {
+      return W::load(tile + j * kRows + i);
+    } else {
+      return W::load_float(tile + j * kRows + i);
+    }
   }
-  SIMDLOSS_INLINE V prediction(std::int64_t j) const { return V::load(p + j * kRows); }
-  SIMDLOSS_INLINE V weight(std::int64_t j) const {
+  template <class W>
+  static SIMDLOSS_INLINE void put_column(W x, T* tile, std::int64_t j, int i) {
+    if constexpr (sizeof(typename W::Element) == sizeof(T)) {
+      x.store(tile + j * kRows + i);
+    } else {
+      x.store_float(tile + j * kRows + i);
+    }
+  }
+  template <class W>
+  SIMDLOSS_INLINE W label(std::int64_t j, int i) const {
+    if constexpr (Wide::kHasClassIds) return W(typename W::Element(0));
+    return column<W>(t, j, i);
+  }
+  template <class W>
+  SIMDLOSS_INLINE W prediction(std::int64_t j, int i) const {
+    return column<W>(p, j, i);
+  }
+  template <class W>
+  SIMDLOSS_INLINE W weight(std::int64_t j) const {
+    using E = typename W::Element;
     if constexpr (Loss::has_classes) {
       if (block.class_weights != nullptr) {
-        return V(static_cast<C>(static_cast<const T*>(block.class_weights)[j]));
+        return W(static_cast<E>(static_cast<const T*>(block.class_weights)[j]));
       }
     }
-    return V(C(1));
+    return W(E(1));
   }
 
   static SIMDLOSS_INLINE void store_wide(V x, double* to) {
     if constexpr (sizeof(C) == sizeof(double)) {
       x.store(to);
     } else {
+      using D = typename Wide::D;
       widen_part<0>(x).store(to);
-      if constexpr (kParts == 2) widen_part<1>(x).store(to + D::kWidth);
+      if constexpr (V::kWidth > D::kWidth) widen_part<1>(x).store(to + D::kWidth);
     }
   }
 
-  void find_max(int, const Args& args, Group& group, bool with_slopes) const {
-    V largest(-Limits<C>::kInfinity);
-    for (std::int64_t j = 0; j < block.n_cols; ++j) {
-      largest = max(largest, Loss::scan(label(j), prediction(j), args));
-    }
-    largest = largest + V(C(0));
-    store_wide(largest, group.max);
-    if (!Loss::has_ties && !(Loss::slopes_need_ties && with_slopes)) return;
-    V ties(C(0));
-    for (std::int64_t j = 0; j < block.n_cols; ++j) {
-      ties = ties + keep(Loss::scan(label(j), prediction(j), args) == largest, V(C(1)));
-    }
-    store_wide(ties, group.ties);
-  }
-
-  // The sums of columns that are kRows doubles, in the order of [Lane order is the contract]. `low`
-  // holds what was rounded off, where sums are pairs.
-  static SIMDLOSS_INLINE void add_columns(double* cells, std::int64_t n, double* low) {
-    constexpr bool pairs = sizeof(T) == sizeof(double);
-    for (std::int64_t half = kLanes<C> / 2; half > 0; half /= 2) {
-      for (std::int64_t j = half; j < n; ++j) {
-        for (int i = 0; i < kRows; i += D::kWidth) {
-          double* const to = cells + (j - half) * kRows + i;
-          const D other = D::load(cells + j * kRows + i);
-          if constexpr (pairs) {
-            D hi = D::load(to);
-            double* const low_to = low + (j - half) * kRows + i;
-            const D error = add_exactly(hi, other);
-            hi.store(to);
-            ((D::load(low_to) + D::load(low + j * kRows + i)) + error).store(low_to);
-          } else {
-            (D::load(to) + other).store(to);
-          }
-        }
+  void find_max(int n, const Args& args, Group& group, bool with_slopes) const {
+    for (int i = 0; i < n; i += V::kWidth) {
+      const auto scan = [&](std::int64_t j) SIMDLOSS_INLINE_LAMBDA {
+        return Loss::scan(label<V>(j, i), prediction<V>(j, i), args);
+      };
+      V largest(-Limits<C>::kInfinity);
+      for (std::int64_t j = 0; j < block.n_cols; ++j) largest = max(largest, scan(j));
+      largest = largest + V(C(0));
+      store_wide(largest, group.max + i);
+      if (!Loss::has_ties && !(Loss::slopes_need_ties && with_slopes)) continue;
+      V ties(C(0));
+      for (std::int64_t j = 0; j < block.n_cols; ++j) {
+        ties = ties + keep(scan(j) == largest, V(C(1)));
       }
-      if (n > half) n = half;
+      store_wide(ties, group.ties + i);
     }
   }
 
   template <Stage kStage>
-  void add_up(int, int used, const Args& args, Group& group, const RowDerivatives* to) const {
+  void add_up(int n, int used, const Args& args, Group& group, const RowDerivatives* to) const {
     constexpr int most = Wide::n_sums(kStage);
-    const std::int64_t n = block.n_cols;
-    const Row<V> known = group.template rows<V>(0);
-    alignas(64) double cells[most][kTileSize];
-    for (std::int64_t j = 0; j < n; ++j) {
-      const Terms<V> terms =
-          Wide::template terms_of<kStage>(label(j), prediction(j), weight(j), known, args);
-      for (int k = 0; k < most; ++k) {
-        if (k < used) store_wide(terms.values[k], cells[k] + j * kRows);
-      }
-      if constexpr (Wide::template kKeeps<kStage>) {
-        if (to != nullptr) Loss::kept(prediction(j), known).store(derived + j * kRows);
-      }
-    }
-    for (int k = 0; k < used; ++k) {
-      alignas(64) double low[sizeof(T) == sizeof(double) ? kTileSize : 1];
-      if constexpr (sizeof(T) == sizeof(double)) {
-        for (std::int64_t i = 0; i < n * kRows; ++i) low[i] = 0;
-      }
-      add_columns(cells[k], n, low);
-      for (int i = 0; i < kRows; i += D::kWidth) {
-        D sum = n > 0 ? D::load(cells[k] + i) : D(0.0);
-        if constexpr (sizeof(T) == sizeof(double)) {
-          if (n > 0) sum = sum + D::load(low + i);
+    alignas(64) C cells[most][kMaxCols * V::kWidth];
+    for (int i = 0; i < n; i += V::kWidth) {
+      const Row<V> known = group.template rows<V>(i);
+      for (std::int64_t j = 0; j < block.n_cols; ++j) {
+        const V x = prediction<V>(j, i);
+        const Terms<V> terms =
+            Wide::template terms_of<kStage>(label<V>(j, i), x, weight<V>(j), known, args);
+        if constexpr (Wide::template kKeeps<kStage>) {
+          if (to != nullptr) put_column(Loss::kept(x, known), derived, j, i);
         }
-        sum.store(group.sums[k] + i);
+        for (int k = 0; k < most; ++k) {
+          if (k < used) terms.values[k].store(cells[k] + j * V::kWidth);
+        }
+      }
+      for (int k = 0; k < used; ++k) {
+        Wide::Sums::sum_columns(cells[k], block.n_cols, group.sums[k] + i);
       }
     }
   }
 
-  SIMDLOSS_INLINE V gradient(std::int64_t j, const Row<V>& known, const Slopes<V>& s,
+  template <class W>
+  SIMDLOSS_INLINE W gradient(std::int64_t j, int i, const Row<W>& known, const Slopes<W>& s,
                              const Args& args) const {
     if constexpr (Wide::template kKeeps<kTerms>) {
-      return Loss::gradient_of_kept(V::load(derived + j * kRows), label(j), prediction(j),
-                                    weight(j), known, s, args);
+      return Loss::gradient_of_kept(column<W>(derived, j, i), label<W>(j, i), prediction<W>(j, i),
+                                    weight<W>(j), known, s, args);
     } else {
-      return Loss::gradient(label(j), prediction(j), weight(j), known, s, args);
+      return Loss::gradient(label<W>(j, i), prediction<W>(j, i), weight<W>(j), known, s, args);
     }
   }
   template <bool kHessian>
   bool derive(int n, const Args& args, const Group& group, const RowDerivatives& to) const {
-    if constexpr (!__is_same(C, G) || Loss::has_label_only) {
+    using W = Vec<G, Isa>;
+    if constexpr (Loss::has_label_only) {
       return Wide{block, begin}.template derive<kHessian>(n, args, group, to);
     } else {
-      const Row<V> known = group.template rows<V>(0);
-      const Slopes<V> s = group.template row_slopes<V>(0);
-      alignas(64) C curved[kHessian ? kTileSize : 1];
-      V zero(C(0));
-      for (std::int64_t j = 0; j < block.n_cols; ++j) {
-        const V x = gradient(j, known, s, args) + V(C(0));
-        x.store(derived + j * kRows);
-        zero = zero + (x - x);
-        if constexpr (kHessian) {
-          const V h =
-              Wide::hessian_of(label(j), prediction(j), weight(j), known, s, args, to.upper_bound);
-          h.store(curved + j * kRows);
-          zero = zero + (h - h);
+      alignas(64) T curved[kHessian ? kTileSize : 1];
+      bool finite = true;
+      for (int i = 0; i < n; i += W::kWidth) {
+        const Row<W> known = group.template rows<W>(i);
+        const Slopes<W> s = group.template row_slopes<W>(i);
+        W zero(G(0));
+        for (std::int64_t j = 0; j < block.n_cols; ++j) {
+          const W x = gradient(j, i, known, s, args) + W(G(0));
+          put_column(x, derived, j, i);
+          zero = zero + (x - x);
+          if constexpr (kHessian) {
+            const W h = Wide::hessian_of(label<W>(j, i), prediction<W>(j, i), weight<W>(j), known,
+                                         s, args, to.upper_bound);
+            put_column(h, curved, j, i);
+            zero = zero + (h - h);
+          }
         }
+        if (n - i < W::kWidth) zero = keep_first(zero, n - i);
+        finite &= all(zero == W(G(0)));
       }
       Columns::store(derived, n, block.n_cols, to.gradient, to.stride);
       if constexpr (kHessian) Columns::store(curved, n, block.n_cols, to.hessian, to.stride);
-      const bool finite = all(keep_first(zero, n) == V(C(0)));
       return Wide::template derive_labels<kHessian>(n, args, group, to) && finite;
     }
   }

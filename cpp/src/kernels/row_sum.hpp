@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "kernels/abi.hpp"
+#include "kernels/transpose.hpp"
 #include "simd/add_exactly.hpp"
 #include "simd/vec.hpp"
 
@@ -54,6 +55,19 @@ class RowSums {
     }
   }
 
+  // Rows of so few elements are worth transposing: see [Narrow rows]. All elements have a lane of
+  // their own, and vectors hold more than next to nothing.
+  static constexpr int kMaxNarrow = V::kWidth >= 4 ? kLanes<T> : 0;
+
+  // The sums of V::kWidth rows of n <= kMaxNarrow elements, of which vector j of `columns` holds
+  // element j.
+  static SIMDLOSS_INLINE void sum_columns(const T* columns, std::int64_t n, double* sums) {
+    const Lanes lanes = sum_of_columns<0, 1>(columns, n);
+    for (int i = 0; i < kParts; ++i) {
+      (kPairs ? lanes.hi[i] + lanes.lo[i] : lanes.hi[i]).store(sums + i * D::kWidth);
+    }
+  }
+
   // losses[i] = (sum of row i) / divisor, never -0, for adjacent rows of n_cols elements,
   // kTile<T> in all or less.
   static void row_losses(const T* elements, std::int64_t n_rows, std::int64_t n_cols,
@@ -62,10 +76,8 @@ class RowSums {
       copy(elements, n_rows, losses);
       return;
     }
-    double sums[kTile<T> / 2];
-    for (std::int64_t row = 0; row < n_rows; ++row) {
-      sums[row] = sum(Stored{elements}, row * n_cols, n_cols);
-    }
+    double sums[kTile<T> / 2 + V::kWidth];
+    sum_rows(elements, n_rows, n_cols, sums);
     std::int64_t row = 0;
     for (; row + D::kWidth <= n_rows; row += D::kWidth) {
       (D::load(sums + row) / D(divisor) + D(0.0)).store(sums + row);
@@ -116,6 +128,25 @@ class RowSums {
     std::int64_t i = 0;
     for (; i + V::kWidth <= n; i += V::kWidth) (V::load(elements + i) + V(T(0))).store(losses + i);
     (V::load_first(elements + i, n - i) + V(T(0))).store_first(losses + i, n - i);
+  }
+
+  static SIMDLOSS_INLINE void sum_rows(const T* elements, std::int64_t n_rows, std::int64_t n_cols,
+                                       double* sums) {
+    if constexpr (kMaxNarrow > 0) {
+      if (n_cols <= kMaxNarrow) {
+        alignas(64) T columns[kMaxNarrow * V::kWidth];
+        const std::int64_t stride = n_cols * static_cast<std::int64_t>(sizeof(T));
+        for (std::int64_t row = 0; row < n_rows; row += V::kWidth) {
+          const std::int64_t n = n_rows - row < V::kWidth ? n_rows - row : V::kWidth;
+          Transposed<T, Isa>::load(elements + row * n_cols, stride, n, n_cols, columns);
+          sum_columns(columns, n_cols, sums + row);
+        }
+        return;
+      }
+    }
+    for (std::int64_t row = 0; row < n_rows; ++row) {
+      sums[row] = sum(Stored{elements}, row * n_cols, n_cols);
+    }
   }
 
   // Accumulators of the lanes of one vector.
@@ -193,6 +224,24 @@ class RowSums {
         for (int i = 0; i < kParts; ++i) {
           merge(lanes.hi[i], lanes.lo[i], other.hi[i], other.lo[i]);
         }
+      }
+      return lanes;
+    }
+  }
+
+  // The same tree, of lanes that are columns.
+  template <int kFirst, int kApart>
+  static SIMDLOSS_INLINE Lanes sum_of_columns(const T* columns, std::int64_t n) {
+    if constexpr (kApart == kLanes<T>) {
+      Lanes lanes;
+      for (int i = 0; i < kParts; ++i) lanes.lo[i] = D(0.0);
+      widen(V::load(columns + kFirst * V::kWidth), lanes.hi);
+      return lanes;
+    } else {
+      Lanes lanes = sum_of_columns<kFirst, 2 * kApart>(columns, n);
+      if (n > kFirst + kApart) {
+        const Lanes other = sum_of_columns<kFirst + kApart, 2 * kApart>(columns, n);
+        for (int i = 0; i < kParts; ++i) merge(lanes.hi[i], lanes.lo[i], other.hi[i], other.lo[i]);
       }
       return lanes;
     }

@@ -58,10 +58,25 @@ struct RowKernel {
   }
   static SIMDLOSS_INLINE void slope_rows(int n, const Args& args, Group& group) {
     for (int i = 0; i < n; i += D::kWidth) {
-      const Slopes<D> slopes =
-          Loss::slopes(group.load_sums(i), group.load(i), D::load(group.scales + i), args);
-      for (int k = 0; k < kMaxSlopes; ++k) slopes.values[k].store(group.slopes[k] + i);
+      store_slopes(
+          Loss::slopes(group.load_sums(i), group.load(i), D::load(group.scales + i), args), i,
+          group);
     }
+  }
+  // Both at once, for what they have in common.
+  static SIMDLOSS_INLINE void finish_and_slope_rows(int n, const Args& args, Group& group,
+                                                    double* losses) {
+    for (int i = 0; i < n; i += D::kWidth) {
+      const Terms<D> sums = group.load_sums(i);
+      const Row<D> row = group.load(i);
+      const D loss = Loss::finish(sums, row, args) + D(0.0);
+      const Slopes<D> slopes = Loss::slopes(sums, row, D::load(group.scales + i), args);
+      loss.store(losses + i);
+      store_slopes(slopes, i, group);
+    }
+  }
+  static SIMDLOSS_INLINE void store_slopes(const Slopes<D>& slopes, int i, Group& group) {
+    for (int k = 0; k < kMaxSlopes; ++k) slopes.values[k].store(group.slopes[k] + i);
   }
 
   // The stages over a group of n rows, whose elements `rows` reads. `to` is null without derivatives,
@@ -82,13 +97,18 @@ struct RowKernel {
     if constexpr (Loss::n_sums > 0) {
       if (used > 0) rows.template add_up<kTerms>(n, used, args, group, to);
     }
-    if (losses != nullptr) {
+    if (losses == nullptr) {
+      slope_rows(n, args, group);
+    } else {
       double results[kRowGroup];
-      finish_rows(n, args, group, results);
+      if (with_slopes) {
+        finish_and_slope_rows(n, args, group, results);
+      } else {
+        finish_rows(n, args, group, results);
+      }
       for (int i = 0; i < n; ++i) losses[i] = static_cast<T>(results[i]);
     }
     if (!with_slopes) return true;
-    slope_rows(n, args, group);
     return rows.template derive<kHessian>(n, args, group, *to);
   }
 

@@ -2,7 +2,7 @@
 #pragma once
 
 // Rows to columns and back, for drivers that compute with one row per lane. A tile holds n_cols
-// vectors of C: element j of row r is tile[j * kWidth + r].
+// vectors: element j of row r is tile[j * kWidth + r].
 //
 // A row is taken 16 bytes at a time: few shuffles, and none for columns that are not there. The
 // last 16 bytes end with the row, so they can hold columns that were taken before.
@@ -13,17 +13,15 @@
 
 namespace simdloss {
 
-// C = T, or C = double of rows of T = float.
-template <class T, class C, class Isa>
+template <class T, class Isa>
 struct Transposed {
-  using V = Vec<C, Isa>;
+  using V = Vec<T, Isa>;
   static constexpr int kWidth = V::kWidth;
-  static constexpr bool kWidens = sizeof(C) > sizeof(T);
 
   // Rows are `stride` bytes apart and not aligned; those from n_rows <= kWidth on give zeros. Reads
   // n_cols elements of each row and nothing else.
   static SIMDLOSS_INLINE void load(const void* rows, std::int64_t stride, std::int64_t n_rows,
-                                   std::int64_t n_cols, C* tile) {
+                                   std::int64_t n_cols, T* tile) {
     const char* const from = static_cast<const char*>(rows);
     if (n_cols >= kColumns<T>) {
       if (n_rows == kWidth) {
@@ -38,9 +36,9 @@ struct Transposed {
     }
   }
 
-  // The reverse. C = double is rounded to T = float once. Writes n_cols elements of n_rows rows and
+  // The reverse. Writes n_cols elements of n_rows rows and
   // nothing else.
-  static SIMDLOSS_INLINE void store(const C* tile, std::int64_t n_rows, std::int64_t n_cols,
+  static SIMDLOSS_INLINE void store(const T* tile, std::int64_t n_rows, std::int64_t n_cols,
                                     void* rows, std::int64_t stride) {
     char* const to = static_cast<char*>(rows);
     if (n_cols >= kColumns<T>) {
@@ -70,70 +68,52 @@ struct Transposed {
     return j + kColumns<T> <= n_cols ? j : n_cols - kColumns<T>;
   }
   static SIMDLOSS_INLINE void load_groups(const char* from, std::int64_t stride,
-                                          std::int64_t n_rows, std::int64_t n_cols, C* tile) {
+                                          std::int64_t n_rows, std::int64_t n_cols, T* tile) {
     for (std::int64_t j = 0; j < n_cols; j += kColumns<T>) {
       const std::int64_t at = start(j, n_cols);
-      if constexpr (kWidens) {
-        V::load_float_columns(from + at * kSize, stride, n_rows, tile + at * kWidth);
-      } else {
-        V::load_columns(from + at * kSize, stride, n_rows, tile + at * kWidth);
-      }
+      V::load_columns(from + at * kSize, stride, n_rows, tile + at * kWidth);
     }
   }
-  static SIMDLOSS_INLINE void store_groups(const C* tile, std::int64_t n_rows, std::int64_t n_cols,
+  static SIMDLOSS_INLINE void store_groups(const T* tile, std::int64_t n_rows, std::int64_t n_cols,
                                            char* to, std::int64_t stride) {
     for (std::int64_t j = 0; j < n_cols; j += kColumns<T>) {
       const std::int64_t at = start(j, n_cols);
-      if constexpr (kWidens) {
-        V::store_float_columns(tile + at * kWidth, to + at * kSize, stride, n_rows);
-      } else {
-        V::store_columns(tile + at * kWidth, to + at * kSize, stride, n_rows);
-      }
+      V::store_columns(tile + at * kWidth, to + at * kSize, stride, n_rows);
     }
   }
 
   // At most kMost columns; a loop for each number of them.
   template <int kMost>
   static SIMDLOSS_INLINE void load_few(const char* from, std::int64_t stride, std::int64_t n_rows,
-                                       std::int64_t n_cols, C* tile) {
+                                       std::int64_t n_cols, T* tile) {
     if constexpr (kMost > 1) {
       if (n_cols < kMost) return load_few<kMost - 1>(from, stride, n_rows, n_cols, tile);
     }
     for (std::int64_t r = 0; r < kWidth; ++r) {
       for (int j = 0; j < kMost; ++j) {
-        tile[j * kWidth + r] = r < n_rows ? C(element(from + r * stride, j)) : C(0);
+        tile[j * kWidth + r] = r < n_rows ? element(from + r * stride, j) : T(0);
       }
     }
   }
   template <int kMost>
-  static SIMDLOSS_INLINE void store_few(const C* tile, std::int64_t n_rows, std::int64_t n_cols,
+  static SIMDLOSS_INLINE void store_few(const T* tile, std::int64_t n_rows, std::int64_t n_cols,
                                         char* to, std::int64_t stride) {
     if constexpr (kMost > 1) {
       if (n_cols < kMost) return store_few<kMost - 1>(tile, n_rows, n_cols, to, stride);
     }
     for (std::int64_t r = 0; r < n_rows; ++r) {
       for (int j = 0; j < kMost; ++j) {
-        const T x = static_cast<T>(tile[j * kWidth + r]);
+        const T x = tile[j * kWidth + r];
         __builtin_memcpy(to + r * stride + j * kSize, &x, sizeof x);
       }
     }
   }
 
-  static SIMDLOSS_INLINE void load_column(const char* from, std::int64_t n, C* tile) {
-    const T* const p = reinterpret_cast<const T*>(from);
-    if constexpr (kWidens) {
-      V::load_float_first(p, n).store(tile);
-    } else {
-      V::load_first(p, n).store(tile);
-    }
+  static SIMDLOSS_INLINE void load_column(const char* from, std::int64_t n, T* tile) {
+    V::load_first(reinterpret_cast<const T*>(from), n).store(tile);
   }
-  static SIMDLOSS_INLINE void store_column(const C* tile, std::int64_t n, char* to) {
-    T* const p = reinterpret_cast<T*>(to);
-    if constexpr (kWidens) {
-      V::load(tile).store_float_first(p, n);
-    } else {
-      V::load(tile).store_first(p, n);
-    }
+  static SIMDLOSS_INLINE void store_column(const T* tile, std::int64_t n, char* to) {
+    V::load(tile).store_first(reinterpret_cast<T*>(to), n);
   }
 };
 

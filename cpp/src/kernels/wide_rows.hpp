@@ -147,17 +147,19 @@ struct WideRows {
                                    Tile<kStage>& tile, Found& found) {
     C* const keep_at = found.kept;
     std::int64_t ties = 0;
-    const auto at = [&](std::int64_t i, std::int64_t left) {
-      const Terms<V> terms = terms_at<kStage>(row, from + i, left, known, args);
+    const auto at = [&](std::int64_t i, std::int64_t left) SIMDLOSS_INLINE_LAMBDA {
+      const V p = row.prediction(from + i, left);
+      const Terms<V> terms = terms_of<kStage>(row.label(from + i, left), p,
+                                              row.weight(from + i, left), known, args);
+      V kept = p;  // made before anything is stored, so that it is not made twice
+      if constexpr (kKeeps<kStage>) kept = Loss::kept(p, known);
+      if constexpr (kCounts<kStage>) ties += count_first(p == known.max, left);
       terms.values[0].store(tile.values[0] + i);
       for (int k = 1; k < n_sums(kStage); ++k) {
         if (k < used) terms.values[k].store(tile.values[k] + i);
       }
-      const V p = row.prediction(from + i, left);
-      if constexpr (kCounts<kStage>) ties += count_first(p == known.max, left);
       if constexpr (kKeeps<kStage>) {
         if (keep_at == nullptr) return;
-        const V kept = Loss::kept(p, known);
         left == V::kWidth ? kept.store(keep_at + from + i)
                           : kept.store_first(keep_at + from + i, left);
       }
@@ -310,7 +312,7 @@ struct WideRows {
     const Row<W> known = broadcast_row<W>(facts);
     const Slopes<W> s = broadcast_slopes<W>(slopes);
     W zero(G(0));
-    const auto at = [&](std::int64_t i, std::int64_t left) {
+    const auto at = [&](std::int64_t i, std::int64_t left) SIMDLOSS_INLINE_LAMBDA {
       const W t = row.label(i, left);
       const W p = row.prediction(i, left);
       const W w = row.weight(i, left);

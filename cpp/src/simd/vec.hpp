@@ -23,7 +23,6 @@
 //                                   many vectors: element j of row i to to[j * kWidth + i]; rows
 //                                   from n <= kWidth on are not read and give +0
 //   V::store_columns(from, p, stride, n)   the reverse; rows from n on are not written
-//   V::load_float_columns, V::store_float_columns   (double only) the same of kColumns<float> floats
 //   V::kStreams                     whether there are, and only then:
 //   x.stream(p), V::end_streams()   store past the caches at a multiple of the vector's size, and
 //                                   what makes it visible in order to who sees later stores
@@ -57,10 +56,13 @@
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || !defined(__OPTIMIZE__)
 #define SIMDLOSS_INLINE inline  // forced inlining would make these builds many times larger
+#define SIMDLOSS_INLINE_LAMBDA
 #elif defined(_MSC_VER) && !defined(__clang__)
 #define SIMDLOSS_INLINE __forceinline
+#define SIMDLOSS_INLINE_LAMBDA [[msvc::forceinline]]
 #else
 #define SIMDLOSS_INLINE inline __attribute__((always_inline))
+#define SIMDLOSS_INLINE_LAMBDA __attribute__((always_inline))
 #endif
 
 namespace simdloss {

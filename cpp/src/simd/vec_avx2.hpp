@@ -256,26 +256,6 @@ struct Backend<double, isa::Avx2> : Avx2Words<isa::Avx2> {
     store_halves(rows[0], rows[2], _mm256_castpd_ps(zip_low(x, y)));
     store_halves(rows[1], rows[3], _mm256_castpd_ps(zip_high(x, y)));
   }
-  template <class Rows>
-  static SIMDLOSS_INLINE void load_float_columns(const Rows& rows, double* to) {
-    __m128 x[4] = {load_quad(rows[0]), load_quad(rows[1]), load_quad(rows[2]), load_quad(rows[3])};
-    transpose_quads<Backend>(x);
-    store(to, _mm256_cvtps_pd(x[0]));
-    store(to + kWidth, _mm256_cvtps_pd(x[1]));
-    store(to + 2 * kWidth, _mm256_cvtps_pd(x[2]));
-    store(to + 3 * kWidth, _mm256_cvtps_pd(x[3]));
-  }
-  template <class Rows>
-  static SIMDLOSS_INLINE void store_float_columns(const double* from, const Rows& rows) {
-    __m128 x[4] = {_mm256_cvtpd_ps(load(from)), _mm256_cvtpd_ps(load(from + kWidth)),
-                   _mm256_cvtpd_ps(load(from + 2 * kWidth)),
-                   _mm256_cvtpd_ps(load(from + 3 * kWidth))};
-    transpose_quads<Backend>(x);
-    store_quad(rows[0], x[0]);
-    store_quad(rows[1], x[1]);
-    store_quad(rows[2], x[2]);
-    store_quad(rows[3], x[3]);
-  }
 
   static SIMDLOSS_INLINE __m256d add(__m256d x, __m256d y) { return _mm256_add_pd(x, y); }
   static SIMDLOSS_INLINE __m256d sub(__m256d x, __m256d y) { return _mm256_sub_pd(x, y); }

@@ -49,13 +49,6 @@ struct Avx512Words {
     store_quad(rows[i + 2 * kStep], _mm512_extractf32x4_ps(x, 2));
     store_quad(rows[i + 3 * kStep], _mm512_extractf32x4_ps(x, 3));
   }
-  static SIMDLOSS_INLINE __m256 load_halves(const char* low, const char* high) {
-    return _mm256_set_m128(load_quad(high), load_quad(low));
-  }
-  static SIMDLOSS_INLINE void store_halves(char* low, char* high, __m256 x) {
-    store_quad(low, _mm256_castps256_ps128(x));
-    store_quad(high, _mm256_extractf128_ps(x, 1));
-  }
   static SIMDLOSS_INLINE __m128 load_quad(const char* p) {
     return _mm_loadu_ps(reinterpret_cast<const float*>(p));
   }
@@ -265,27 +258,6 @@ struct Backend<double, isa::Avx512> : Avx512Words<__mmask8, isa::Avx512> {
     const __m512d y = load(from + kWidth);
     store_quarters<2>(rows, 0, _mm512_castpd_ps(zip_low(x, y)));
     store_quarters<2>(rows, 1, _mm512_castpd_ps(zip_high(x, y)));
-  }
-  template <class Rows>
-  static SIMDLOSS_INLINE void load_float_columns(const Rows& rows, double* to) {
-    __m256 x[4] = {load_halves(rows[0], rows[4]), load_halves(rows[1], rows[5]),
-                   load_halves(rows[2], rows[6]), load_halves(rows[3], rows[7])};
-    transpose_quads<Backend>(x);
-    store(to, _mm512_cvtps_pd(x[0]));
-    store(to + kWidth, _mm512_cvtps_pd(x[1]));
-    store(to + 2 * kWidth, _mm512_cvtps_pd(x[2]));
-    store(to + 3 * kWidth, _mm512_cvtps_pd(x[3]));
-  }
-  template <class Rows>
-  static SIMDLOSS_INLINE void store_float_columns(const double* from, const Rows& rows) {
-    __m256 x[4] = {_mm512_cvtpd_ps(load(from)), _mm512_cvtpd_ps(load(from + kWidth)),
-                   _mm512_cvtpd_ps(load(from + 2 * kWidth)),
-                   _mm512_cvtpd_ps(load(from + 3 * kWidth))};
-    transpose_quads<Backend>(x);
-    store_halves(rows[0], rows[4], x[0]);
-    store_halves(rows[1], rows[5], x[1]);
-    store_halves(rows[2], rows[6], x[2]);
-    store_halves(rows[3], rows[7], x[3]);
   }
 
   static SIMDLOSS_INLINE __m512d add(__m512d x, __m512d y) { return _mm512_add_pd(x, y); }

@@ -192,14 +192,6 @@ struct Vec {
                                             std::int64_t n) {
     Op::store_columns(from, RowsToWrite{p, stride, n});
   }
-  static SIMDLOSS_INLINE void load_float_columns(const char* p, std::int64_t stride, std::int64_t n,
-                                                 T* to) {
-    Op::load_float_columns(RowsToRead{p, stride, n}, to);
-  }
-  static SIMDLOSS_INLINE void store_float_columns(const T* from, char* p, std::int64_t stride,
-                                                  std::int64_t n) {
-    Op::store_float_columns(from, RowsToWrite{p, stride, n});
-  }
 
   SIMDLOSS_INLINE void stream(T* p) const { Op::stream(p, reg); }
   static SIMDLOSS_INLINE void end_streams() { Op::end_streams(); }

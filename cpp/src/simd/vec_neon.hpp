@@ -240,25 +240,6 @@ struct Backend<double, isa::Neon> {
     store(reinterpret_cast<double*>(rows[0]), zip_low(x, y));
     store(reinterpret_cast<double*>(rows[1]), zip_high(x, y));
   }
-  template <class Rows>
-  static SIMDLOSS_INLINE void load_float_columns(const Rows& rows, double* to) {
-    const float32x4_t row_0 = vld1q_f32(reinterpret_cast<const float*>(rows[0]));
-    const float32x4_t row_1 = vld1q_f32(reinterpret_cast<const float*>(rows[1]));
-    const float32x4_t low = vzip1q_f32(row_0, row_1);
-    const float32x4_t high = vzip2q_f32(row_0, row_1);
-    store(to, vcvt_f64_f32(vget_low_f32(low)));
-    store(to + kWidth, vcvt_high_f64_f32(low));
-    store(to + 2 * kWidth, vcvt_f64_f32(vget_low_f32(high)));
-    store(to + 3 * kWidth, vcvt_high_f64_f32(high));
-  }
-  template <class Rows>
-  static SIMDLOSS_INLINE void store_float_columns(const double* from, const Rows& rows) {
-    const float32x4_t low = vcvt_high_f32_f64(vcvt_f32_f64(load(from)), load(from + kWidth));
-    const float32x4_t high =
-        vcvt_high_f32_f64(vcvt_f32_f64(load(from + 2 * kWidth)), load(from + 3 * kWidth));
-    vst1q_f32(reinterpret_cast<float*>(rows[0]), vuzp1q_f32(low, high));
-    vst1q_f32(reinterpret_cast<float*>(rows[1]), vuzp2q_f32(low, high));
-  }
 
   static SIMDLOSS_INLINE float64x2_t add(float64x2_t x, float64x2_t y) { return vaddq_f64(x, y); }
   static SIMDLOSS_INLINE float64x2_t sub(float64x2_t x, float64x2_t y) { return vsubq_f64(x, y); }

@@ -148,18 +148,6 @@ struct Backend<T, Isa> {
   static SIMDLOSS_INLINE void store_columns(const T* from, const Rows& rows) {
     __builtin_memcpy(rows[0], from, 16);
   }
-  template <class Rows>
-  static SIMDLOSS_INLINE void load_float_columns(const Rows& rows, double* to) {
-    float row[4];
-    __builtin_memcpy(row, rows[0], sizeof row);
-    for (int j = 0; j < 4; ++j) to[j] = row[j];
-  }
-  template <class Rows>
-  static SIMDLOSS_INLINE void store_float_columns(const double* from, const Rows& rows) {
-    float row[4];
-    for (int j = 0; j < 4; ++j) row[j] = static_cast<float>(from[j]);
-    __builtin_memcpy(rows[0], row, sizeof row);
-  }
 
   static SIMDLOSS_INLINE T add(T x, T y) { return x + y; }
   static SIMDLOSS_INLINE T sub(T x, T y) { return x - y; }

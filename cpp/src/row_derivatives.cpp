@@ -99,7 +99,7 @@ void RowLosses::derive_block(const Slice& block, const Picks& picks, std::int64_
   if (has_class_ids_) {
     rows.t = picks.predictions + first_pick * item_size_;
     rows.t_stride = item_size_;
-    rows.label_weights = picks.weights + first_pick;
+    if (wide_class_weights_ != nullptr) rows.label_weights = picks.weights + first_pick;
   } else {
     place(kTrue, block.t, rows.t, rows.t_stride);
   }

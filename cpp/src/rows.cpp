@@ -157,8 +157,9 @@ void RowLosses::compute(std::int64_t begin, std::int64_t n, const RowInputs& inp
 
 void RowLosses::pick(const Slice& slice, const std::int64_t* class_ids, Picks& picks) const {
   load_picked(plan_, kPred, plan_.compute, slice.p, class_ids, picks.predictions);
+  if (wide_class_weights_ == nullptr) return;
   for (std::int64_t i = 0; i < slice.p.n_rows; ++i) {
-    picks.weights[i] = wide_class_weights_ == nullptr ? 1.0 : wide_class_weights_[class_ids[i]];
+    picks.weights[i] = wide_class_weights_[class_ids[i]];
   }
 }
 
@@ -172,7 +173,7 @@ void RowLosses::compute_slice(const Slice& slice, const Picks& picks, void* loss
   if (has_class_ids_) {
     rows.t = picks.predictions;
     rows.t_stride = item_size_;
-    rows.label_weights = picks.weights;
+    if (wide_class_weights_ != nullptr) rows.label_weights = picks.weights;
   }
   const bool t_in_place = has_class_ids_ || is_in_place(kTrue, slice.t);
   const bool p_in_place = is_in_place(kPred, slice.p);
@@ -211,7 +212,7 @@ void RowLosses::compute_slice(const Slice& slice, const Picks& picks, void* loss
     };
     if (has_class_ids_) {
       rows.t = static_cast<const char*>(all.t) + row * item_size_;
-      rows.label_weights = all.label_weights + row;
+      if (all.label_weights != nullptr) rows.label_weights = all.label_weights + row;
     } else {
       place(kTrue, slice.t, t_in_place, t_tile, rows.t, rows.t_stride);
     }
@@ -273,7 +274,7 @@ RowFacts RowLosses::facts_of(std::int64_t begin, std::int64_t index,
 RowFacts RowLosses::picked_facts(const Picks& picks, std::int64_t index) const {
   RowFacts facts{};
   facts.label = load_loss(picks.predictions, plan_.compute, index);
-  facts.label_weight = picks.weights[index];
+  facts.label_weight = wide_class_weights_ == nullptr ? 1.0 : picks.weights[index];
   return facts;
 }
 

@@ -112,7 +112,8 @@ class RowLosses {
     RowSlice derivatives[2];  // gradient and Hessian, which are written
     Slice from(std::int64_t row, std::int64_t n_rows) const;
   };
-  // What class ids choose, for the rows of a tile: predictions (in the computation type) and weights.
+  // What class ids choose, for the rows of a tile: predictions (in the computation type) and, if
+  // classes have weights, those.
   struct Picks {
     alignas(64) unsigned char predictions[kRowTile * sizeof(double)];
     double weights[kRowTile];

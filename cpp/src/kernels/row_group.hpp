@@ -27,11 +27,12 @@ SIMDLOSS_INLINE Row<V> broadcast_row(const RowFacts& f) {
 }
 template <class V>
 SIMDLOSS_INLINE Slopes<V> broadcast_slopes(const RowSlopes& s) {
-  Slopes<V> slopes;
-  for (int k = 0; k < kMaxSlopes; ++k) {
-    slopes.values[k] = V(static_cast<typename V::Element>(s.values[k]));
-  }
-  return slopes;
+  using E = typename V::Element;
+  static_assert(kMaxSlopes == 7);  // not a loop, so that they stay in registers
+  return {{V(static_cast<E>(s.values[0])), V(static_cast<E>(s.values[1])),
+           V(static_cast<E>(s.values[2])), V(static_cast<E>(s.values[3])),
+           V(static_cast<E>(s.values[4])), V(static_cast<E>(s.values[5])),
+           V(static_cast<E>(s.values[6]))}};
 }
 
 // Arrays with one entry a row. Lanes beyond the group are computed too.

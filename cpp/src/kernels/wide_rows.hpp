@@ -143,8 +143,11 @@ struct WideRows {
 
   template <Stage kStage>
   static SIMDLOSS_INLINE void fill(const Elements<C>& row, std::int64_t from, std::int64_t n,
-                                   int used, const Row<V>& known, const Args& args,
+                                   int used, const Row<V>& facts, const Args& arguments,
                                    Tile<kStage>& tile, Found& found) {
+    // Copies that no store in the loop can change.
+    const Row<V> known = facts;
+    const Args args = arguments;
     C* const keep_at = found.kept;
     std::int64_t ties = 0;
     const auto at = [&](std::int64_t i, std::int64_t left) SIMDLOSS_INLINE_LAMBDA {
@@ -305,9 +308,10 @@ struct WideRows {
   // are finite.
   template <bool kHessian, bool kKept>
   static SIMDLOSS_INLINE bool derive_part(const RowPart& part, const RowFacts& facts,
-                                          const RowSlopes& slopes, const Args& args,
+                                          const RowSlopes& slopes, const Args& arguments,
                                           const RowDerivatives& to) {
     using W = Vec<G, Isa>;
+    const Args args = arguments;  // a copy that no store in the loop can change
     const Elements<G> row(part);
     const Row<W> known = broadcast_row<W>(facts);
     const Slopes<W> s = broadcast_slopes<W>(slopes);

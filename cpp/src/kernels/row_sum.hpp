@@ -7,6 +7,7 @@
 
 #include "kernels/abi.hpp"
 #include "kernels/transpose.hpp"
+#include "kernels/unrolled.hpp"
 #include "simd/add_exactly.hpp"
 #include "simd/vec.hpp"
 
@@ -47,11 +48,7 @@ class RowSums {
       return sum.hi + sum.lo;
     } else {
       Lanes lanes = sum_of_groups<0, 1>(source, begin, n);
-      if constexpr (kParts == 2) {
-        if (n > D::kWidth) merge(lanes.hi[0], lanes.lo[0], lanes.hi[1], lanes.lo[1]);
-      }
-      halve_lanes<D::kWidth>(lanes.hi[0], lanes.lo[0]);
-      return first_lane(kPairs ? lanes.hi[0] + lanes.lo[0] : lanes.hi[0]);
+      return sum_of_lanes(lanes);
     }
   }
 
@@ -108,6 +105,43 @@ class RowSums {
     }
   }
 
+  // Adds elements 0 to n - 1 of kMany sources to as many lanes; they come as source.whole(i).values.
+  template <int kMany, class Source>
+  static SIMDLOSS_INLINE void add_each(const Source& source, std::int64_t n, LaneSums* lanes) {
+    constexpr int step = kGroups > 8 ? 1 : kGroups;  // groups whose accumulators stay in registers
+    for (int group = 0; group < kGroups && group * V::kWidth < n; group += step) {
+      Lanes sums[kMany * step];
+      unrolled<kMany * step>([&](int i) SIMDLOSS_INLINE_LAMBDA {
+        sums[i] = load(lanes[i / step], group + i % step);
+      });
+      add_groups<kMany, step>(source, group * V::kWidth, n, sums);
+      unrolled<kMany * step>([&](int i) SIMDLOSS_INLINE_LAMBDA {
+        store(sums[i], group + i % step, lanes[i / step]);
+      });
+    }
+  }
+
+  // Their sums as doubles, to sums[0], sums[stride], ...
+  template <int kMany, class Source>
+  static SIMDLOSS_INLINE void sum_each(const Source& source, std::int64_t n, double* sums,
+                                       int stride) {
+    if constexpr (kGroups > 8) {
+      LaneSums lanes[kMany] = {};
+      add_each<kMany>(source, n, lanes);
+      for (int k = 0; k < kMany; ++k) {
+        const RowSum sum = finish(lanes[k]);
+        sums[k * stride] = sum.hi + sum.lo;
+      }
+    } else {
+      Lanes lanes[kMany * kGroups];
+      unrolled<kMany * kGroups>([&](int i) SIMDLOSS_INLINE_LAMBDA { lanes[i] = zero_lanes(); });
+      add_groups<kMany, kGroups>(source, 0, n, lanes);
+      unrolled<kMany>([&](int k) SIMDLOSS_INLINE_LAMBDA {
+        sums[k * stride] = sum_of_lanes(sum_of_groups(lanes + k * kGroups));
+      });
+    }
+  }
+
   static SIMDLOSS_INLINE RowSum finish(const LaneSums& lanes) {
     D hi[kSums];
     D lo[kSums];
@@ -155,6 +189,11 @@ class RowSums {
     D lo[kParts];
   };
 
+  static SIMDLOSS_INLINE Lanes zero_lanes() {
+    Lanes lanes;
+    for (int i = 0; i < kParts; ++i) lanes.hi[i] = lanes.lo[i] = D(0.0);
+    return lanes;
+  }
   static SIMDLOSS_INLINE Lanes load(const LaneSums& from, int group) {
     const double* const hi = from.values + group * V::kWidth;
     Lanes lanes;
@@ -187,6 +226,9 @@ class RowSums {
     if constexpr (kTwoByTwo) {
       if (i + kStep < n) x = x + vector(source, begin, i + kStep, n);
     }
+    add_vector(x, lanes);
+  }
+  static SIMDLOSS_INLINE void add_vector(V x, Lanes& lanes) {
     D parts[kParts];
     widen(x, parts);
     for (int k = 0; k < kParts; ++k) {
@@ -207,23 +249,43 @@ class RowSums {
     }
   }
 
+  // The groups from that of element `begin` on, kMany sums at a time: see add_each().
+  template <int kMany, int kMostGroups, class Source>
+  static SIMDLOSS_INLINE void add_groups(const Source& source, std::int64_t begin, std::int64_t n,
+                                         Lanes* sums) {
+    static_assert(!kTwoByTwo);
+    const auto add = [&](const auto& terms, int group) SIMDLOSS_INLINE_LAMBDA {
+      unrolled<kMany>([&](int k) SIMDLOSS_INLINE_LAMBDA {
+        add_vector(terms.values[k], sums[k * kMostGroups + group]);
+      });
+    };
+    std::int64_t i = begin;
+    for (; i + kMostGroups * V::kWidth <= n; i += kStep) {
+      unrolled<kMostGroups>([&](int group) SIMDLOSS_INLINE_LAMBDA {
+        add(source.whole(i + group * V::kWidth), group);
+      });
+    }
+    unrolled<kMostGroups>([&](int group) SIMDLOSS_INLINE_LAMBDA {
+      const std::int64_t at = i + group * V::kWidth;
+      const std::int64_t left = n - at;
+      if (left > 0) add(left >= V::kWidth ? source.whole(at) : source.first(at, left), group);
+    });
+  }
+
   // The first steps of the halving tree, over groups kFirst, kFirst + kApart, ...; those that the
   // row does not reach are 0, which changes nothing but the sign of a zero.
   template <int kFirst, int kApart, class Source>
   static SIMDLOSS_INLINE Lanes sum_of_groups(const Source& source, std::int64_t begin,
                                              std::int64_t n) {
     if constexpr (kApart == kGroups) {
-      Lanes lanes;
-      for (int i = 0; i < kParts; ++i) lanes.hi[i] = lanes.lo[i] = D(0.0);
+      Lanes lanes = zero_lanes();
       add_group(source, begin, n, kFirst, lanes);
       return lanes;
     } else {
       Lanes lanes = sum_of_groups<kFirst, 2 * kApart>(source, begin, n);
       if (n > (kFirst + kApart) * V::kWidth) {
         const Lanes other = sum_of_groups<kFirst + kApart, 2 * kApart>(source, begin, n);
-        for (int i = 0; i < kParts; ++i) {
-          merge(lanes.hi[i], lanes.lo[i], other.hi[i], other.lo[i]);
-        }
+        merge(lanes, other);
       }
       return lanes;
     }
@@ -241,7 +303,7 @@ class RowSums {
       Lanes lanes = sum_of_columns<kFirst, 2 * kApart>(columns, n);
       if (n > kFirst + kApart) {
         const Lanes other = sum_of_columns<kFirst + kApart, 2 * kApart>(columns, n);
-        for (int i = 0; i < kParts; ++i) merge(lanes.hi[i], lanes.lo[i], other.hi[i], other.lo[i]);
+        merge(lanes, other);
       }
       return lanes;
     }
@@ -263,6 +325,29 @@ class RowSums {
     } else {
       hi = hi + other_hi;
     }
+  }
+
+  // The first steps of the halving tree, over groups in registers.
+  static SIMDLOSS_INLINE Lanes sum_of_groups(Lanes* groups) {
+    unrolled<kGroups - 1>([&](int i) SIMDLOSS_INLINE_LAMBDA {
+      // Of pairs (g, g + half), those of the largest half first.
+      int half = kGroups / 2;
+      while (i >= half) {
+        i -= half;
+        half /= 2;
+      }
+      merge(groups[i], groups[i + half]);
+    });
+    return groups[0];
+  }
+  static SIMDLOSS_INLINE void merge(Lanes& lanes, const Lanes& other) {
+    for (int i = 0; i < kParts; ++i) merge(lanes.hi[i], lanes.lo[i], other.hi[i], other.lo[i]);
+  }
+  // The rest of the tree.
+  static SIMDLOSS_INLINE double sum_of_lanes(Lanes lanes) {
+    if constexpr (kParts == 2) merge(lanes.hi[0], lanes.lo[0], lanes.hi[1], lanes.lo[1]);
+    halve_lanes<D::kWidth>(lanes.hi[0], lanes.lo[0]);
+    return first_lane(kPairs ? lanes.hi[0] + lanes.lo[0] : lanes.hi[0]);
   }
 
   template <int kLanesLeft>

@@ -110,17 +110,19 @@ struct WideRows {
                             args);
   }
 
-  // One of the terms of light formulas, made where it is added: a source for RowSums.
-  template <Stage kStage, int kSum>
+  // The terms of light formulas, made where they are added: a source for RowSums::add_each().
+  template <Stage kStage>
   struct Fused {
     const Elements<C>& row;
     const Row<V>& known;
     const Args& args;
-    SIMDLOSS_INLINE V whole(std::int64_t i) const {
-      return terms_at<kStage>(row, i, V::kWidth, known, args).values[kSum];
+    SIMDLOSS_INLINE Terms<V> whole(std::int64_t i) const {
+      return terms_at<kStage>(row, i, V::kWidth, known, args);
     }
-    SIMDLOSS_INLINE V first(std::int64_t i, std::int64_t n) const {
-      return keep_first(terms_at<kStage>(row, i, n, known, args).values[kSum], n);
+    SIMDLOSS_INLINE Terms<V> first(std::int64_t i, std::int64_t n) const {
+      Terms<V> terms = terms_at<kStage>(row, i, n, known, args);
+      for (int k = 0; k < n_sums(kStage); ++k) terms.values[k] = keep_first(terms.values[k], n);
+      return terms;
     }
   };
 
@@ -174,27 +176,15 @@ struct WideRows {
   }
 
   // Calls use(k, source, n) with sources of all terms of sum k in order, each of kTile<T> elements
-  // but the last; light formulas come as one.
+  // but the last.
   template <Stage kStage, class Use>
   static SIMDLOSS_INLINE void for_terms(const Elements<C>& row, std::int64_t n, const Row<V>& known,
                                         const Args& args, int used, Found& found, Use use) {
-    if constexpr (Loss::is_light) {
-      for_fused_terms<kStage, 0>(row, n, known, args, use);
-    } else {
-      Tile<kStage> tile;
-      for (std::int64_t i = 0; i < n; i += kTile<T>) {
-        const std::int64_t length = n - i < kTile<T> ? n - i : kTile<T>;
-        fill<kStage>(row, i, length, used, known, args, tile, found);
-        for (int k = 0; k < used; ++k) use(k, typename Sums::Stored{tile.values[k]}, length);
-      }
-    }
-  }
-  template <Stage kStage, int kSum, class Use>
-  static SIMDLOSS_INLINE void for_fused_terms(const Elements<C>& row, std::int64_t n,
-                                              const Row<V>& known, const Args& args, Use use) {
-    use(kSum, Fused<kStage, kSum>{row, known, args}, n);
-    if constexpr (kSum + 1 < n_sums(kStage)) {
-      for_fused_terms<kStage, kSum + 1>(row, n, known, args, use);
+    Tile<kStage> tile;
+    for (std::int64_t i = 0; i < n; i += kTile<T>) {
+      const std::int64_t length = n - i < kTile<T> ? n - i : kTile<T>;
+      fill<kStage>(row, i, length, used, known, args, tile, found);
+      for (int k = 0; k < used; ++k) use(k, typename Sums::Stored{tile.values[k]}, length);
     }
   }
 
@@ -203,16 +193,24 @@ struct WideRows {
   static SIMDLOSS_INLINE void add(const Elements<C>& row, std::int64_t n, const Row<V>& known,
                                   const Args& args, int used, Found& found, LaneSums* lanes) {
     if (used == 0) return;
-    for_terms<kStage>(row, n, known, args, used, found,
-                      [&](int k, const auto& source, std::int64_t length) {
-                        Sums::add(source, 0, length, lanes[k]);
-                      });
+    if constexpr (Loss::is_light) {
+      Sums::template add_each<n_sums(kStage)>(Fused<kStage>{row, known, args}, n, lanes);
+    } else {
+      for_terms<kStage>(row, n, known, args, used, found,
+                        [&](int k, const auto& source, std::int64_t length) {
+                          Sums::add(source, 0, length, lanes[k]);
+                        });
+    }
   }
 
   // The sums of a whole row, as doubles, to sums[0], sums[kRowGroup], ...
   template <Stage kStage>
   static SIMDLOSS_INLINE void sum_row(const Elements<C>& row, std::int64_t n, const Row<V>& known,
                                       const Args& args, int used, Found& found, double* sums) {
+    if constexpr (Loss::is_light) {
+      Sums::template sum_each<n_sums(kStage)>(Fused<kStage>{row, known, args}, n, sums, kRowGroup);
+      return;
+    }
     if (n <= kTile<T>) {
       for_terms<kStage>(row, n, known, args, used, found,
                         [&](int k, const auto& source, std::int64_t length) {

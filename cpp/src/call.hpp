@@ -92,6 +92,7 @@ struct Call {
   }
   // Throws Error for labels that were found to be no class ids.
   void check_labels() const {
+    if (bad_labels.are_none()) return;  // before texts are made
     if (has_target(Target::kClassId)) {
       const ClassIdTexts ids(plan.cols);
       const std::string others =

@@ -111,7 +111,7 @@ ClassIdTexts::ClassIdTexts(std::int64_t classes)
 void BadLabels::check(const char* argument, const std::int64_t* shape, int rank,
                       const std::string& expected, const std::string& context,
                       const std::string& fix) const {
-  if (ids_.count == 0) return;
+  if (are_none()) return;
   std::int64_t index[kMaxRank + 1];
   std::int64_t rest = ids_.first;
   for (int d = rank - 1; d >= 0; --d) {

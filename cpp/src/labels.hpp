@@ -52,6 +52,8 @@ class BadLabels {
     const std::lock_guard lock(mutex_);
     ids_.merge(ids);
   }
+  // To be asked when all threads are done.
+  bool are_none() const { return ids_.count == 0; }
   // Throws Error (kValue) if there are any in `argument`, whose positions are those of an array of
   // that shape. `expected` says what they should be, `context` what that goes by, `fix` what to do.
   void check(const char* argument, const std::int64_t* shape, int rank, const std::string& expected,

@@ -17,6 +17,16 @@ struct Layout {
   int rank = 0;
   std::int64_t size[kMaxRank + 1];
   std::int64_t stride[kMaxRank + 1];
+
+  Layout() = default;
+  // The dimensions that there are: copying room for all costs more than the rest of a plan.
+  Layout(const Layout& other) { *this = other; }
+  Layout& operator=(const Layout& other) {
+    rank = other.rank;
+    std::copy_n(other.size, rank, size);
+    std::copy_n(other.stride, rank, stride);
+    return *this;
+  }
 };
 
 inline std::string to_text(const std::int64_t* shape, int rank) {

@@ -55,6 +55,7 @@ void warn_of_one_class(const LossInfo& info, const Operands& operands, const Axe
   const ArrayView& p = operands.y_pred;
   const std::int64_t rank = adjusted_rank(info, operands);
   const std::int64_t axis = axes.list[0] < 0 ? axes.list[0] + rank : axes.list[0];
+  if (axis < 0 || axis >= rank) return;  // an error, soon
   if (axis < p.rank && p.shape[axis] != 1) return;
   std::vector<std::int64_t> shape(p.shape, p.shape + std::min<std::int64_t>(p.rank, rank));
   shape.resize(static_cast<std::size_t>(rank), 1);

@@ -51,12 +51,28 @@ inline void read_settings(Request& request) {
 /// The rank of y_pred after the adjustment of a missing last axis of length 1.
 std::int64_t adjusted_rank(const LossInfo& info, const Operands& operands);
 
-/// Warns, as Keras does, of labels over one class only. The axis has been checked. `depth` is how
-/// many Python frames the caller of the library is away.
+/// Warns, as Keras does, of labels over one class only. `depth` is how many Python frames the caller of the library is away.
 void warn_of_one_class(const LossInfo& info, const Operands& operands, const Axes& axes,
                        int depth = 2);
 
 // --- Results ------------------------------------------------------------------------------------
+
+/// The dtype of losses by predictions of that dtype.
+inline DType loss_dtype(const Request& request, DType y_pred) {
+  return request.dtype.value_or(is_floating(y_pred) ? y_pred : request.default_dtype);
+}
+
+/// Whether the result is a scalar whatever the shapes, if they are valid: no plan has to say so.
+inline bool gives_scalar(const Request& request, const ArrayView& y_pred) {
+  return request.reduction != Reduction::kNone && element_count(y_pred) > 0;
+}
+
+/// Shape and dtype of what a call of `loss` returns. Errors may be left to the call.
+inline ResultType type_of_result(const BoundLoss& loss, const Operands& operands,
+                                 const Request& request) {
+  if (!gives_scalar(request, operands.y_pred)) return result_type(loss, operands, request);
+  return {{}, loss_dtype(request, operands.y_pred.dtype)};
+}
 
 /// Where a result goes: to a NumPy scalar, a new array, or an array of the caller's.
 class Output {

@@ -34,6 +34,13 @@ std::optional<double> parse_scale(py::handle scale) {
               "scale must be a finite number or None; received " + described(scale));
 }
 
+// As gradient_type() says, whose errors are left to the call.
+ResultType type_of_gradient(const Operands& operands, const Request& request) {
+  const ArrayView& p = operands.y_pred;
+  const DType dtype = is_floating(p.dtype) ? p.dtype : loss_dtype(request, p.dtype);
+  return {std::vector<std::int64_t>(p.shape, p.shape + p.rank), dtype};
+}
+
 // A read-only array as NumPy would broadcast it to a shape: with strides of 0.
 struct Broadcast {
   std::vector<std::int64_t> shape;
@@ -76,10 +83,10 @@ PyObject* loss_value_and_grad(PyObject* self, PyObject* const* args, Py_ssize_t 
     request.scale = parse_scale(args[6]);
     read_settings(request);
     const Operands operands = arrays.operands();
-    const ResultType type = result_type(loss, operands, request);
+    const ResultType type = type_of_result(loss, operands, request);
     warn_of_one_class(loss.info(), operands, request.axes);
     Output value(type, Py_None, arrays);
-    Output gradient(gradient_type(loss, operands, request), args[4], arrays, arrays.y_pred_array());
+    Output gradient(type_of_gradient(operands, request), args[4], arrays, arrays.y_pred_array());
     run(&loss, arrays, request,
         [&] { value_and_gradient(loss, operands, request, value.view(), gradient.view()); });
     return py::make_tuple(value.finish(), gradient.finish());
@@ -98,9 +105,9 @@ PyObject* loss_value_grad_hess(PyObject* self, PyObject* const* args, Py_ssize_t
     const Curvature curvature = parse_curvature(args[6]);
     read_settings(request);
     const Operands operands = arrays.operands();
-    const ResultType type = result_type(loss, operands, request);
+    const ResultType type = type_of_result(loss, operands, request);
     warn_of_one_class(loss.info(), operands, request.axes);
-    const ResultType of_pred = gradient_type(loss, operands, request);
+    const ResultType of_pred = type_of_gradient(operands, request);
     Output value(type, Py_None, arrays);
     Output gradient(of_pred, Py_None, arrays, arrays.y_pred_array());
     Output hessian(of_pred, Py_None, arrays, arrays.y_pred_array());

@@ -39,7 +39,7 @@ struct Subject {
   const BoundLoss* loss = nullptr;
 
   ResultType type(const Operands& operands, const Request& request) const {
-    return loss != nullptr ? result_type(*loss, operands, request)
+    return loss != nullptr ? type_of_result(*loss, operands, request)
                            : reduced_type(operands, request);
   }
   void compute(const Operands& operands, const Request& request,

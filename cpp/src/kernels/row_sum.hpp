@@ -59,7 +59,7 @@ class RowSums {
   // The sums of V::kWidth rows of n <= kMaxNarrow elements, of which vector j of `columns` holds
   // element j.
   static SIMDLOSS_INLINE void sum_columns(const T* columns, std::int64_t n, double* sums) {
-    const Lanes lanes = sum_of_columns<0, 1>(columns, n);
+    const Lanes lanes = n > 0 ? sum_of_columns<0, 1>(columns, n) : zero_lanes();
     for (int i = 0; i < kParts; ++i) {
       (kPairs ? lanes.hi[i] + lanes.lo[i] : lanes.hi[i]).store(sums + i * D::kWidth);
     }

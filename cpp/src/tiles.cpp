@@ -93,6 +93,13 @@ struct Copies {
   }
 };
 
+// Whether rows of elements of that size are so close that their columns are contiguous elements of T,
+// and long enough for vectors.
+template <class T>
+bool are_columns(std::int64_t size, std::int64_t row_stride, std::int64_t n_rows) {
+  return size == static_cast<std::int64_t>(sizeof(T)) && row_stride == size && n_rows >= 4;
+}
+
 template <class T>
 void copy_rectangle(const TypeKernels& kernels, DType dtype, Rectangle r, T* to) {
   const auto type = static_cast<std::size_t>(dtype);
@@ -106,6 +113,10 @@ void copy_rectangle(const TypeKernels& kernels, DType dtype, Rectangle r, T* to)
     for (std::int64_t i = 0; i < r.n_rows; ++i) {
       kernels.load[type](r.from + i * r.row_stride, r.n_cols, to + i * r.pitch);
     }
+    return;
+  }
+  if (is_floating(dtype) && are_columns<T>(size, r.row_stride, r.n_rows)) {
+    kernels.gather_columns(r.from, r.col_stride, r.n_rows, r.n_cols, r.pitch, to);
     return;
   }
   Copies<T>::of(dtype).strided(r, to);
@@ -155,22 +166,24 @@ void store_typed(const Plan& plan, Operand operand, const KernelTable& table,
     }
   };
   char* const data = const_cast<char*>(slice.data);
-  for_each_run(plan.inner, col_begin, n_cols,
-               [&](std::int64_t position, std::int64_t run, const std::int64_t* offsets) {
-                 char* const to = data + offsets[operand];
-                 const std::int64_t col_stride = plan.inner.inner_stride(operand);
-                 const bool dense = run == n_cols && slice.stride == n_cols * size;
-                 if (col_stride != size && !(run == 1 && dense)) {
-                   scatter(from + position, n_cols, dtype, slice.n_rows, run, to, slice.stride,
-                           col_stride);
-                 } else if (dense) {
-                   store(from, slice.n_rows * n_cols, to);
-                 } else {
-                   for (std::int64_t i = 0; i < slice.n_rows; ++i) {
-                     store(from + i * n_cols + position, run, to + i * slice.stride);
-                   }
-                 }
-               });
+  for_each_run(
+      plan.inner, col_begin, n_cols,
+      [&](std::int64_t position, std::int64_t run, const std::int64_t* offsets) {
+        char* const to = data + offsets[operand];
+        const std::int64_t col_stride = plan.inner.inner_stride(operand);
+        const bool dense = run == n_cols && slice.stride == n_cols * size;
+        if (run > 1 && col_stride != size && are_columns<T>(size, slice.stride, slice.n_rows)) {
+          kernels.scatter_columns(from + position, n_cols, slice.n_rows, run, col_stride, to);
+        } else if (col_stride != size && !(run == 1 && dense)) {
+          scatter(from + position, n_cols, dtype, slice.n_rows, run, to, slice.stride, col_stride);
+        } else if (dense) {
+          store(from, slice.n_rows * n_cols, to);
+        } else {
+          for (std::int64_t i = 0; i < slice.n_rows; ++i) {
+            store(from + i * n_cols + position, run, to + i * slice.stride);
+          }
+        }
+      });
 }
 
 }  // namespace

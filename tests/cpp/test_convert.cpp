@@ -167,6 +167,45 @@ TEST_CASE_TEMPLATE("NaN and infinity stay", T, float, double) {
   });
 }
 
+TEST_CASE_TEMPLATE("columns become rows and rows columns", T, float, double) {
+  const std::vector<T> numbers = random_numbers<T>(4096 / sizeof(T));
+  for_each_isa([&](const KernelTable& table) {
+    const TypeKernels& kernels = kernels_of<T>(table);
+    GuardedPage page;
+    constexpr std::int64_t size = sizeof(T);
+    bool all_right = true;
+    for (const std::int64_t n_cols : {1, 2, 3, 4, 5, 7, 31, 32, 33, 40}) {
+      for (std::int64_t n_rows = 0; n_rows <= 4096 / size / n_cols && n_rows <= 40; ++n_rows) {
+        // Adjacent columns that end with the page, or backwards ones that begin with it.
+        for (const bool backwards : {false, true}) {
+          const std::int64_t stride = (backwards ? -n_rows : n_rows) * size;
+          char* const lowest = backwards ? page.begin() : page.end() - n_rows * n_cols * size;
+          char* const first = backwards ? lowest + (n_cols - 1) * n_rows * size : lowest;
+          const auto at = [&](std::int64_t i, std::int64_t j) {
+            return first + j * stride + i * size;
+          };
+          std::memcpy(lowest, numbers.data(), static_cast<std::size_t>(n_rows * n_cols * size));
+          const std::int64_t pitch = n_cols + 3;
+          std::vector<T> rows(static_cast<std::size_t>((n_rows + 1) * pitch), T(-5));
+          std::vector<T> expected = rows;
+          for (std::int64_t i = 0; i < n_rows; ++i) {
+            for (std::int64_t j = 0; j < n_cols; ++j) {
+              std::memcpy(&expected[static_cast<std::size_t>(i * pitch + j)], at(i, j), sizeof(T));
+            }
+          }
+          kernels.gather_columns(first, stride, n_rows, n_cols, pitch, rows.data());
+          all_right = all_right && rows == expected;
+          std::vector<char> whole(page.begin(), page.end());
+          std::fill(lowest, lowest + n_rows * n_cols * size, char{0x5A});
+          kernels.scatter_columns(expected.data(), pitch, n_rows, n_cols, stride, first);
+          all_right = all_right && std::equal(whole.begin(), whole.end(), page.begin());
+        }
+      }
+    }
+    CHECK(all_right);
+  });
+}
+
 TEST_CASE("bytes of every number and place are streamed, and nothing else") {
   std::mt19937_64 random(14);
   for_each_isa([&](const KernelTable& table) {

@@ -150,6 +150,13 @@ struct TypeKernels {
   void (*const* load)(const void* source, std::int64_t n, void* target) noexcept;
   // The reverse, rounded once; by DType too, null for bool and integers.
   void (*const* store)(const void* source, std::int64_t n, void* target) noexcept;
+  // rows[i pitch + j] = element i of column j, of n_cols columns of n_rows contiguous elements of T,
+  // `stride` bytes apart.
+  void (*gather_columns)(const void* columns, std::int64_t stride, std::int64_t n_rows,
+                         std::int64_t n_cols, std::int64_t pitch, void* rows) noexcept;
+  // The reverse.
+  void (*scatter_columns)(const void* rows, std::int64_t pitch, std::int64_t n_rows,
+                          std::int64_t n_cols, std::int64_t stride, void* columns) noexcept;
 };
 
 // Numbers (hi + lo) 2^exponent, as three arrays: see [Scaled numbers].

@@ -111,13 +111,11 @@ class RowSums {
     constexpr int step = kGroups > 8 ? 1 : kGroups;  // groups whose accumulators stay in registers
     for (int group = 0; group < kGroups && group * V::kWidth < n; group += step) {
       Lanes sums[kMany * step];
-      unrolled<kMany * step>([&](int i) SIMDLOSS_INLINE_LAMBDA {
-        sums[i] = load(lanes[i / step], group + i % step);
-      });
+      unrolled<kMany * step>(
+          [&](int i) SIMDLOSS_INLINE_LAMBDA { sums[i] = load(lanes[i / step], group + i % step); });
       add_groups<kMany, step>(source, group * V::kWidth, n, sums);
-      unrolled<kMany * step>([&](int i) SIMDLOSS_INLINE_LAMBDA {
-        store(sums[i], group + i % step, lanes[i / step]);
-      });
+      unrolled<kMany * step>(
+          [&](int i) SIMDLOSS_INLINE_LAMBDA { store(sums[i], group + i % step, lanes[i / step]); });
     }
   }
 

@@ -58,9 +58,8 @@ struct RowKernel {
   }
   static SIMDLOSS_INLINE void slope_rows(int n, const Args& args, Group& group) {
     for (int i = 0; i < n; i += D::kWidth) {
-      store_slopes(
-          Loss::slopes(group.load_sums(i), group.load(i), D::load(group.scales + i), args), i,
-          group);
+      store_slopes(Loss::slopes(group.load_sums(i), group.load(i), D::load(group.scales + i), args),
+                   i, group);
     }
   }
   // Both at once, for what they have in common.

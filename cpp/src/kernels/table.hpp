@@ -3,6 +3,7 @@
 
 // All losses on one instruction set, as the KernelTable that the object of that ISA exports.
 
+#include "kernels/columns.hpp"
 #include "kernels/convert.hpp"
 #include "kernels/pointwise.hpp"
 #include "kernels/rowwise.hpp"
@@ -39,6 +40,8 @@ inline constexpr TypeKernels kTypeKernels = {
     &add_samples<T, Isa>,
     Loaders<T, Isa>::table,
     Storers<T, Isa>::table,
+    &Columns<T, Isa>::gather,
+    &Columns<T, Isa>::scatter,
 };
 
 template <class Tag>

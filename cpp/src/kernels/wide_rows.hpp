@@ -154,8 +154,8 @@ struct WideRows {
     std::int64_t ties = 0;
     const auto at = [&](std::int64_t i, std::int64_t left) SIMDLOSS_INLINE_LAMBDA {
       const V p = row.prediction(from + i, left);
-      const Terms<V> terms = terms_of<kStage>(row.label(from + i, left), p,
-                                              row.weight(from + i, left), known, args);
+      const Terms<V> terms =
+          terms_of<kStage>(row.label(from + i, left), p, row.weight(from + i, left), known, args);
       V kept = p;  // made before anything is stored, so that it is not made twice
       if constexpr (kKeeps<kStage>) kept = Loss::kept(p, known);
       if constexpr (kCounts<kStage>) ties += count_first(p == known.max, left);

@@ -112,12 +112,13 @@ struct Call {
   }
 
  private:
-  // An explicit number is used as given.
+  // A number for this call is used as given; that of the process by large calls.
   int thread_count() const {
     if (request.threads > 0) return request.threads;
-    if (const int n = requested_threads(); n > 0) return n;
+    const int requested = requested_threads();  // throws if the environment is unusable
     const std::int64_t cols = std::max<std::int64_t>(plan.cols, 1);
-    return plan.rows >= (kParallelElements + cols - 1) / cols ? num_threads() : 1;
+    if (plan.rows < (kParallelElements + cols - 1) / cols) return 1;
+    return requested > 0 ? requested : num_threads();
   }
 };
 

@@ -22,6 +22,7 @@ struct Layout {
   // The dimensions that there are: copying room for all costs more than the rest of a plan.
   Layout(const Layout& other) { *this = other; }
   Layout& operator=(const Layout& other) {
+    if (this == &other) return *this;
     rank = other.rank;
     std::copy_n(other.size, rank, size);
     std::copy_n(other.stride, rank, stride);

@@ -226,7 +226,7 @@ def get_num_threads() -> int:
 
 
 def set_num_threads(n: int | None) -> None:
-    """Sets the number of threads for the process.
+    """Sets how many threads large calls of the process use; small ones stay on one.
 
     Args:
         n: from 1 to 1024; None returns to the default.
@@ -248,6 +248,8 @@ def set_num_threads(n: int | None) -> None:
 @contextmanager
 def using_num_threads(n: int | None) -> Iterator[None]:
     """Another number of threads inside a with statement, for this thread or task alone.
+
+    Calls of every size use it.
 
     Args:
         n: from 1 to 1024; None stands for the number outside of all such statements.

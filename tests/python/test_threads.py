@@ -67,6 +67,21 @@ def test_setting() -> None:
     assert simdloss.get_num_threads() == default
 
 
+def test_small_calls_stay_on_one_thread() -> None:
+    small, large = np.ones((32, 10), np.float32), np.ones((20_000, 10), np.float32)
+    simdloss.set_num_threads(2)
+    try:
+        mse.loss()(small, small)
+        assert simdloss.last_num_threads() == 1
+        mse.loss()(large, large)
+        assert simdloss.last_num_threads() == 2
+        with simdloss.using_num_threads(2):
+            mse.loss()(small, small)
+            assert simdloss.last_num_threads() == 2
+    finally:
+        simdloss.set_num_threads(None)
+
+
 @pytest.mark.parametrize("n", [0, -1])
 def test_counts_below_one_are_refused(n: int) -> None:
     with pytest.raises(ValueError, match="thread"):

@@ -60,7 +60,7 @@ struct Request {
   /// What the reduction multiplies weighted losses by, in derivatives only: for a caller who has the
   /// batch in pieces and knows the whole.
   std::optional<double> scale;
-  int threads = 0;  ///< up to 1024; 0: num_threads() and only as many as the work is worth
+  int threads = 0;  ///< up to 1024; 0: num_threads(), or one if the work is not worth more
   /// Polled about every 0.1 s by the calling thread, outside parallel regions: it may throw.
   bool (*interrupted)(void*) = nullptr;
   void* interrupted_context = nullptr;

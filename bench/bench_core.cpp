@@ -1,74 +1,77 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every loss of the catalogue x instruction set x dtype x shape, as a mean and as per-sample
-// losses. Names read loss/isa/dtype/rows x cols/result, so --benchmark_filter selects by any part.
+// Every loss of rows x instruction set x dtype x shape, as a mean, as per-sample losses and with its
+// gradient. Names read loss/isa/dtype/rows x cols/result, so --benchmark_filter selects by any part.
+//
+// Beside times there are bytes per second, those as a part of what one thread reads from memory (in
+// percent; more than 100 from caches), and elements per cycle of the nominal clock.
 #include <benchmark/benchmark.h>
 
+#include <algorithm>
+#include <chrono>
 #include <cstdint>
+#include <cstring>
+#include <memory>
 #include <string>
 #include <vector>
 
-#include "simdloss/simdloss.hpp"
+#include "workload.hpp"
 
 namespace {
 
 using namespace simdloss;
+using bench::Result;
+using bench::Shape;
 
-struct Shape {
-  std::int64_t rows, cols;
-  std::int64_t size() const { return rows * cols; }
-};
 // One sample; what a batch of binary or ten-class outputs is; a wide layer; larger than the caches.
 constexpr Shape kShapes[] = {{1, 16}, {4096, 1}, {4096, 10}, {256, 1000}, {65536, 128}};
+constexpr DType kTypes[] = {DType::kFloat32, DType::kFloat64, DType::kFloat16, DType::kBFloat16};
 
-// Numbers in (0, 1), which every loss takes as targets and as predictions.
-template <class T>
-std::vector<T> numbers(std::int64_t n, std::uint32_t seed) {
-  std::vector<T> values(static_cast<std::size_t>(n));
-  for (T& value : values) {
-    seed = seed * 1664525u + 1013904223u;
-    value = (static_cast<T>(seed >> 9) + T(0.5)) / T(1 << 23);
+// Bytes per second that one thread reads from memory: the best of some passes.
+double read_bandwidth() {
+  const std::vector<std::uint64_t> words(std::size_t{1} << 25, 1);
+  double best = 0;
+  for (int pass = 0; pass < 9; ++pass) {
+    const auto start = std::chrono::steady_clock::now();
+    std::uint64_t sums[8] = {};
+    for (std::size_t i = 0; i < words.size(); i += 8) {
+      for (std::size_t k = 0; k < 8; ++k) sums[k] += words[i + k];
+    }
+    benchmark::DoNotOptimize(sums);
+    const std::chrono::duration<double> time = std::chrono::steady_clock::now() - start;
+    best = std::max(best, static_cast<double>(words.size() * sizeof(std::uint64_t)) / time.count());
   }
-  return values;
+  return best;
 }
 
-template <class T>
-void run(benchmark::State& state, const LossInfo& info, Isa isa, Shape shape, Reduction reduction) {
-  constexpr DType kDType = sizeof(T) == 4 ? DType::kFloat32 : DType::kFloat64;
-  const std::vector<T> t = numbers<T>(shape.size(), 1);
-  const std::vector<T> p = numbers<T>(shape.size(), 2);
-  std::vector<T> result(static_cast<std::size_t>(reduction == Reduction::kNone ? shape.rows : 1));
-  const std::int64_t extents[] = {shape.rows, shape.cols};
-
-  std::vector<double> params;
-  for (int i = 0; i < info.n_params; ++i) params.push_back(info.params[i].default_value);
-  const BoundLoss loss = bind_loss(info, params);
-  Operands operands;
-  operands.y_true = {t.data(), kDType, 2, extents, nullptr};
-  operands.y_pred = {p.data(), kDType, 2, extents, nullptr};
-  Request request;
-  request.reduction = reduction;
-  const MutableArrayView out{result.data(), kDType, reduction == Reduction::kNone ? 1 : 0, extents,
-                             nullptr};
+void run(benchmark::State& state, const LossInfo& info, Isa isa, DType dtype, Shape shape,
+         Result result) {
+  static const double bandwidth = read_bandwidth();
+  bench::Workload workload(info, dtype, shape, result);
   force_isa(isa_name(isa));
   for (auto _ : state) {
-    evaluate(loss, operands, request, out);
+    workload.run();
     benchmark::ClobberMemory();
   }
-  state.SetItemsProcessed(state.iterations() * shape.size());
-  state.SetBytesProcessed(state.iterations() * shape.size() * 2 * static_cast<int>(sizeof(T)));
+  const auto runs = static_cast<double>(state.iterations());
+  const double bytes = runs * static_cast<double>(workload.bytes());
+  const double cycles = benchmark::CPUInfo::Get().cycles_per_second;
+  using benchmark::Counter;
+  state.SetBytesProcessed(static_cast<std::int64_t>(bytes));
+  state.counters["%_of_read"] = Counter(100 * bytes / bandwidth, Counter::kIsRate);
+  state.counters["elements/cycle"] =
+      Counter(runs * static_cast<double>(shape.size()) / cycles, Counter::kIsRate);
   state.counters["threads"] = last_num_threads();
 }
 
-template <class T>
-void add(const LossInfo& info, Isa isa, const char* dtype) {
+void add(const LossInfo& info, Isa isa, DType dtype) {
   for (const Shape& shape : kShapes)
-    for (Reduction reduction : {Reduction::kMean, Reduction::kNone}) {
-      const std::string name = std::string(info.name) + "/" + isa_name(isa) + "/" + dtype + "/" +
-                               std::to_string(shape.rows) + "x" + std::to_string(shape.cols) +
-                               (reduction == Reduction::kMean ? "/mean" : "/samples");
-      benchmark::RegisterBenchmark(name.c_str(), [&info, isa, shape,
-                                                  reduction](benchmark::State& state) {
-        run<T>(state, info, isa, shape, reduction);
+    for (Result result : {Result::kMean, Result::kSamples, Result::kGradient}) {
+      const std::string name = std::string(info.name) + "/" + isa_name(isa) + "/" +
+                               dtype_name(dtype) + "/" + std::to_string(shape.rows) + "x" +
+                               std::to_string(shape.cols) + "/" + bench::result_name(result);
+      benchmark::RegisterBenchmark(name.c_str(), [&info, isa, dtype, shape,
+                                                  result](benchmark::State& state) {
+        run(state, info, isa, dtype, shape, result);
       })->UseRealTime();
     }
 }
@@ -76,11 +79,11 @@ void add(const LossInfo& info, Isa isa, const char* dtype) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  for (const LossInfo& info : catalog())
-    for (Isa isa : available_isas()) {
-      add<float>(info, isa, "float32");
-      add<double>(info, isa, "float64");
-    }
+  for (const LossInfo& info : catalog()) {
+    if (!bench::is_workload(info)) continue;
+    for (Isa isa : available_isas())
+      for (DType dtype : kTypes) add(info, isa, dtype);
+  }
   benchmark::AddCustomContext("simdloss", build_info().version);
   benchmark::AddCustomContext("flags", build_info().flags);
   benchmark::Initialize(&argc, argv);

@@ -62,6 +62,16 @@ ClassId id_of(double x) {
   return x < 0x1p63 ? id_of(static_cast<std::int64_t>(x)) : id_of(static_cast<std::uint64_t>(x));
 }
 
+// x if it is one of n classes, else -1.
+std::int64_t index_below(std::int64_t x, std::int64_t n) { return x >= 0 && x < n ? x : -1; }
+std::int64_t index_below(std::uint64_t x, std::int64_t n) {
+  return x < static_cast<std::uint64_t>(n) ? static_cast<std::int64_t>(x) : -1;
+}
+std::int64_t index_below(double x, std::int64_t n) {
+  const ClassId id = id_of(x);
+  return id.is_below(n) ? id.value() : -1;
+}
+
 }  // namespace
 
 ClassId read_class_id(const char* from, DType dtype) {
@@ -85,8 +95,17 @@ void read_class_ids(const Plan& plan, std::int64_t begin, std::int64_t n,
   for_each_run(plan.outer, begin, n,
                [&](std::int64_t position, std::int64_t run, const std::int64_t* offsets) {
                  const char* from = plan.data[kTrue] + offsets[kTrue];
+                 const std::int64_t end = position + run;
                  with_reader(dtype, [&](auto element) {
-                   for (std::int64_t i = position; i < position + run; ++i, from += stride) {
+                   std::int64_t i = position;
+                   if (!ignore_class && weights == nullptr) {  // as long as all are right
+                     for (; i < end; ++i, from += stride) {
+                       ids[i] = index_below(element(from), plan.cols);
+                       ignored[i] = false;
+                       if (ids[i] < 0) break;
+                     }
+                   }
+                   for (; i < end; ++i, from += stride) {
                      const ClassId id = id_of(element(from));
                      ids[i] = 0;
                      ignored[i] = ignore_class && id == *ignore_class;

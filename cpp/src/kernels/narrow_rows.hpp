@@ -9,6 +9,7 @@
 #include "kernels/row_group.hpp"
 #include "kernels/row_sum.hpp"
 #include "kernels/transpose.hpp"
+#include "kernels/unrolled.hpp"
 #include "kernels/wide_rows.hpp"
 #include "losses/loss.hpp"
 #include "simd/vec.hpp"
@@ -101,7 +102,7 @@ struct NarrowRows {
       for (std::int64_t j = 0; j < block.n_cols; ++j) largest = max(largest, scan(j));
       largest = largest + V(C(0));
       store_wide(largest, group.max + i);
-      if (!Loss::has_ties && !(Loss::slopes_need_ties && with_slopes)) continue;
+      if (!(Loss::slopes_need_ties && with_slopes)) continue;
       V ties(C(0));
       for (std::int64_t j = 0; j < block.n_cols; ++j) {
         ties = ties + keep(scan(j) == largest, V(C(1)));
@@ -112,22 +113,30 @@ struct NarrowRows {
 
   template <Stage kStage>
   void add_up(int n, int used, const Args& args, Group& group, const RowDerivatives* to) const {
-    constexpr int most = Wide::n_sums(kStage);
-    alignas(64) C cells[most][kMaxCols * V::kWidth];
+    Wide::template with_used<kStage>(used, [&](auto sums) SIMDLOSS_INLINE_LAMBDA {
+      add_up_sums<kStage, sums.kCount>(n, args, group, to);
+    });
+  }
+  template <Stage kStage, int kUsed>
+  SIMDLOSS_INLINE void add_up_sums(int n, const Args& args, Group& group,
+                                   const RowDerivatives* to) const {
+    alignas(64) C cells[kUsed][kMaxCols * V::kWidth];
     for (int i = 0; i < n; i += V::kWidth) {
       const Row<V> known = group.template rows<V>(i);
+      V ties(C(0));
       for (std::int64_t j = 0; j < block.n_cols; ++j) {
         const V x = prediction<V>(j, i);
         const Terms<V> terms =
             Wide::template terms_of<kStage>(label<V>(j, i), x, weight<V>(j), known, args);
+        if constexpr (Wide::template kCounts<kStage>) ties = ties + keep(x == known.max, V(C(1)));
         if constexpr (Wide::template kKeeps<kStage>) {
           if (to != nullptr) put_column(Loss::kept(x, known), derived, j, i);
         }
-        for (int k = 0; k < most; ++k) {
-          if (k < used) terms.values[k].store(cells[k] + j * V::kWidth);
-        }
+        unrolled<kUsed>(
+            [&](int k) SIMDLOSS_INLINE_LAMBDA { terms.values[k].store(cells[k] + j * V::kWidth); });
       }
-      for (int k = 0; k < used; ++k) {
+      if constexpr (Wide::template kCounts<kStage>) store_wide(ties, group.ties + i);
+      for (int k = 0; k < kUsed; ++k) {
         Wide::Sums::sum_columns(cells[k], block.n_cols, group.sums[k] + i);
       }
     }

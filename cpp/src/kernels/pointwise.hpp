@@ -52,22 +52,36 @@ struct PointwiseKernel {
     return left >= V::kWidth ? V::load(from) : V::load_first(from, left);
   }
 
+  // at(i, left) for the vectors of n elements: whole ones, and what is left.
+  template <class At>
+  static SIMDLOSS_INLINE void for_vectors(std::int64_t n, const At& at) {
+    std::int64_t i = 0;
+    for (; i + V::kWidth <= n; i += V::kWidth) at(i, V::kWidth);
+    if (i < n) at(i, n - i);
+  }
+
+  // prepare() of n <= kTile<T> elements.
+  static SIMDLOSS_INLINE void prepare_tile(const T* t, const T* p, std::int64_t n, const Args& args,
+                                           Tile& prepared) {
+    for_vectors(n, [&](std::int64_t i, std::int64_t left) SIMDLOSS_INLINE_LAMBDA {
+      Loss::prepare(load(t + i, left), load(p + i, left), args).store(prepared.values + i);
+    });
+  }
+
   // The losses of n <= kTile<T> elements, in whole vectors.
   static SIMDLOSS_INLINE void elements(const T* t, const T* p, std::int64_t n, const Args& args,
                                        T* losses) {
     if constexpr (Loss::is_prepared) {
       Tile prepared;
-      for (std::int64_t i = 0; i < n; i += V::kWidth) {
-        Loss::prepare(load(t + i, n - i), load(p + i, n - i), args).store(prepared.values + i);
-      }
-      for (std::int64_t i = 0; i < n; i += V::kWidth) {
-        Loss::value(load(t + i, n - i), load(p + i, n - i), V::load(prepared.values + i), args)
+      prepare_tile(t, p, n, args, prepared);
+      for_vectors(n, [&](std::int64_t i, std::int64_t left) SIMDLOSS_INLINE_LAMBDA {
+        Loss::value(load(t + i, left), load(p + i, left), V::load(prepared.values + i), args)
             .store(losses + i);
-      }
+      });
     } else {
-      for (std::int64_t i = 0; i < n; i += V::kWidth) {
-        Loss::value(load(t + i, n - i), load(p + i, n - i), args).store(losses + i);
-      }
+      for_vectors(n, [&](std::int64_t i, std::int64_t left) SIMDLOSS_INLINE_LAMBDA {
+        Loss::value(load(t + i, left), load(p + i, left), args).store(losses + i);
+      });
     }
   }
 
@@ -215,20 +229,11 @@ struct PointwiseKernel {
                                           const Scales& scales, bool upper_bound, const Outputs& to,
                                           V& zero) {
     Tile prepared;
-    if constexpr (Loss::is_prepared) {
-      for (std::int64_t i = 0; i < n; i += V::kWidth) {
-        Loss::prepare(load(t + i, n - i), load(p + i, n - i), args).store(prepared.values + i);
-      }
-    }
-    std::int64_t i = 0;
-    for (; i + V::kWidth <= n; i += V::kWidth) {
-      derive<kLosses, kHessian>(t, p, prepared.values, i, V::kWidth, args, scales, upper_bound, to,
+    if constexpr (Loss::is_prepared) prepare_tile(t, p, n, args, prepared);
+    for_vectors(n, [&](std::int64_t i, std::int64_t left) SIMDLOSS_INLINE_LAMBDA {
+      derive<kLosses, kHessian>(t, p, prepared.values, i, left, args, scales, upper_bound, to,
                                 zero);
-    }
-    if (i < n) {
-      derive<kLosses, kHessian>(t, p, prepared.values, i, n - i, args, scales, upper_bound, to,
-                                zero);
-    }
+    });
   }
 
   // Rows of kTile<T> elements or less, as many at a time as fit a tile; adjacent ones as one.

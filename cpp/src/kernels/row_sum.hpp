@@ -77,10 +77,14 @@ class RowSums {
     sum_rows(elements, n_rows, n_cols, sums);
     std::int64_t row = 0;
     for (; row + D::kWidth <= n_rows; row += D::kWidth) {
-      (D::load(sums + row) / D(divisor) + D(0.0)).store(sums + row);
+      const D loss = D::load(sums + row) / D(divisor) + D(0.0);
+      if constexpr (sizeof(T) == sizeof(double)) {
+        loss.store(losses + row);
+      } else {
+        loss.store_float(losses + row);
+      }
     }
-    for (; row < n_rows; ++row) sums[row] = sums[row] / divisor + 0.0;
-    for (row = 0; row < n_rows; ++row) losses[row] = static_cast<T>(sums[row]);
+    for (; row < n_rows; ++row) losses[row] = static_cast<T>(sums[row] / divisor + 0.0);
   }
 
   // Adds n elements from `begin` on to the lanes; n is a multiple of 2 kLanes<T> but in the last

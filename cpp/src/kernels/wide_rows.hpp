@@ -8,6 +8,7 @@
 #include "kernels/abi.hpp"
 #include "kernels/row_group.hpp"
 #include "kernels/row_sum.hpp"
+#include "kernels/unrolled.hpp"
 #include "losses/loss.hpp"
 #include "simd/vec.hpp"
 
@@ -94,6 +95,19 @@ struct WideRows {
     return n_sums(kTerms);
   }
 
+  // Calls body(SumCount<n>) for a constant n that is `used` or more: 1, or all sums of the stage.
+  template <int kSums>
+  struct SumCount {
+    static constexpr int kCount = kSums;
+  };
+  template <Stage kStage, class Body>
+  static SIMDLOSS_INLINE void with_used(int used, const Body& body) {
+    if constexpr (n_sums(kStage) > 1) {
+      if (used == 1) return body(SumCount<1>());
+    }
+    body(SumCount<n_sums(kStage)>());
+  }
+
   template <Stage kStage>
   static SIMDLOSS_INLINE Terms<V> terms_of(V t, V p, V w, const Row<V>& known, const Args& args) {
     if constexpr (kStage == kFirst) {
@@ -143,10 +157,10 @@ struct WideRows {
     C* kept;
   };
 
-  template <Stage kStage>
+  template <Stage kStage, int kUsed>
   static SIMDLOSS_INLINE void fill(const Elements<C>& row, std::int64_t from, std::int64_t n,
-                                   int used, const Row<V>& facts, const Args& arguments,
-                                   Tile<kStage>& tile, Found& found) {
+                                   const Row<V>& facts, const Args& arguments, Tile<kStage>& tile,
+                                   Found& found) {
     // Copies that no store in the loop can change.
     const Row<V> known = facts;
     const Args args = arguments;
@@ -159,10 +173,8 @@ struct WideRows {
       V kept = p;  // made before anything is stored, so that it is not made twice
       if constexpr (kKeeps<kStage>) kept = Loss::kept(p, known);
       if constexpr (kCounts<kStage>) ties += count_first(p == known.max, left);
-      terms.values[0].store(tile.values[0] + i);
-      for (int k = 1; k < n_sums(kStage); ++k) {
-        if (k < used) terms.values[k].store(tile.values[k] + i);
-      }
+      unrolled<kUsed>([&](int k)
+                          SIMDLOSS_INLINE_LAMBDA { terms.values[k].store(tile.values[k] + i); });
       if constexpr (kKeeps<kStage>) {
         if (keep_at == nullptr) return;
         left == V::kWidth ? kept.store(keep_at + from + i)
@@ -180,12 +192,16 @@ struct WideRows {
   template <Stage kStage, class Use>
   static SIMDLOSS_INLINE void for_terms(const Elements<C>& row, std::int64_t n, const Row<V>& known,
                                         const Args& args, int used, Found& found, Use use) {
-    Tile<kStage> tile;
-    for (std::int64_t i = 0; i < n; i += kTile<T>) {
-      const std::int64_t length = n - i < kTile<T> ? n - i : kTile<T>;
-      fill<kStage>(row, i, length, used, known, args, tile, found);
-      for (int k = 0; k < used; ++k) use(k, typename Sums::Stored{tile.values[k]}, length);
-    }
+    with_used<kStage>(used, [&](auto sums) SIMDLOSS_INLINE_LAMBDA {
+      Tile<kStage> tile;
+      for (std::int64_t i = 0; i < n; i += kTile<T>) {
+        const std::int64_t length = n - i < kTile<T> ? n - i : kTile<T>;
+        fill<kStage, sums.kCount>(row, i, length, known, args, tile, found);
+        for (int k = 0; k < sums.kCount; ++k) {
+          use(k, typename Sums::Stored{tile.values[k]}, length);
+        }
+      }
+    });
   }
 
   // Adds a part of a row to its lanes.

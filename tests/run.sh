@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Installs what the tests need and runs all of them, or only the stages that are named:
-#   bash tests/run.sh [cpp] [python] [consumer] [no-openmp] [clang] [neon] [sanitizers]
+#   bash tests/run.sh [cpp] [instructions] [python] [consumer] [no-openmp] [clang] [neon] [sanitizers]
 # Debian packages are installed with apt-get if missing; everything else goes under build/.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . .ci/setup.sh
 
 stages=("$@")
-[ $# -gt 0 ] || stages=(cpp python consumer no-openmp clang neon sanitizers)
+[ $# -gt 0 ] || stages=(cpp instructions python consumer no-openmp clang neon sanitizers)
 
 make_venv build/venv
 need /usr/include/doctest/doctest.h doctest-dev
@@ -23,6 +23,12 @@ run_preset() {
 }
 
 stage_cpp() { run_preset default; }
+
+# How many instructions kernels take, against the counts in bench/instructions.json.
+stage_instructions() {
+  need valgrind valgrind
+  python bench/instructions.py
+}
 
 # The package as users get it: a wheel, built in isolation, in a virtual environment.
 stage_python() {

@@ -110,8 +110,10 @@ struct PointwiseKernel {
   // How many rows of n_cols <= kTile<T> elements to take at a time, if they are adjacent. Narrow ones in
   // groups so small that a CPU still reads the next while it adds up the one before.
   static SIMDLOSS_INLINE std::int64_t rows_at_a_time(std::int64_t n_cols) {
-    if (n_cols > Sums::kMaxNarrow) return kTile<T> / n_cols;
-    return V::kWidth * (n_cols < 8 ? 8 / n_cols : 1);
+    const std::int64_t fitting = kTile<T> / n_cols;
+    if (n_cols > Sums::kMaxNarrow) return fitting;
+    const std::int64_t few = n_cols < 8 ? 256 / n_cols : 32;
+    return fitting < few ? fitting : few;
   }
 
   // Rows of kTile<T> elements or less, as many at a time as fit a tile; adjacent ones as one.

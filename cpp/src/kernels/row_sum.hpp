@@ -58,11 +58,8 @@ class RowSums {
 
   // The sums of V::kWidth rows of n <= kMaxNarrow elements, of which vector j of `columns` holds
   // element j.
-  static SIMDLOSS_INLINE void sum_columns(const T* columns, std::int64_t n, double* sums) {
-    const Lanes lanes = n > 0 ? sum_of_columns<0, 1>(columns, n) : zero_lanes();
-    for (int i = 0; i < kParts; ++i) {
-      (kPairs ? lanes.hi[i] + lanes.lo[i] : lanes.hi[i]).store(sums + i * D::kWidth);
-    }
+  static void sum_columns(const T* columns, std::int64_t n, double* sums) {
+    sum_some_columns<0, kLanes<T>>(columns, n, sums);
   }
 
   // losses[i] = (sum of row i) / divisor, never -0, for adjacent rows of n_cols elements,
@@ -293,21 +290,35 @@ class RowSums {
     }
   }
 
-  // The same tree, of lanes that are columns.
-  template <int kFirst, int kApart>
-  static SIMDLOSS_INLINE Lanes sum_of_columns(const T* columns, std::int64_t n) {
+  // The same tree, of kCols lanes that are columns.
+  template <int kCols, int kFirst = 0, int kApart = 1>
+  static SIMDLOSS_INLINE Lanes sum_of_columns(const T* columns) {
+    Lanes lanes = zero_lanes();
     if constexpr (kApart == kLanes<T>) {
-      Lanes lanes;
-      for (int i = 0; i < kParts; ++i) lanes.lo[i] = D(0.0);
-      widen(V::load(columns + kFirst * V::kWidth), lanes.hi);
-      return lanes;
+      if constexpr (kCols > 0) widen(V::load(columns + kFirst * V::kWidth), lanes.hi);
     } else {
-      Lanes lanes = sum_of_columns<kFirst, 2 * kApart>(columns, n);
-      if (n > kFirst + kApart) {
-        const Lanes other = sum_of_columns<kFirst + kApart, 2 * kApart>(columns, n);
-        merge(lanes, other);
+      lanes = sum_of_columns<kCols, kFirst, 2 * kApart>(columns);
+      if constexpr (kCols > kFirst + kApart) {
+        merge(lanes, sum_of_columns<kCols, kFirst + kApart, 2 * kApart>(columns));
       }
-      return lanes;
+    }
+    return lanes;
+  }
+  // sum_columns() for kLow <= n <= kHigh: there is code for each n.
+  template <int kLow, int kHigh>
+  static SIMDLOSS_INLINE void sum_some_columns(const T* columns, std::int64_t n, double* sums) {
+    if constexpr (kLow == kHigh) {
+      const Lanes lanes = sum_of_columns<kLow>(columns);
+      for (int i = 0; i < kParts; ++i) {
+        (kPairs ? lanes.hi[i] + lanes.lo[i] : lanes.hi[i]).store(sums + i * D::kWidth);
+      }
+    } else {
+      constexpr int middle = (kLow + kHigh) / 2;
+      if (n <= middle) {
+        sum_some_columns<kLow, middle>(columns, n, sums);
+      } else {
+        sum_some_columns<middle + 1, kHigh>(columns, n, sums);
+      }
     }
   }
 

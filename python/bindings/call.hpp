@@ -51,7 +51,8 @@ inline void read_settings(Request& request) {
 /// The rank of y_pred after the adjustment of a missing last axis of length 1.
 std::int64_t adjusted_rank(const LossInfo& info, const Operands& operands);
 
-/// Warns, as Keras does, of labels over one class only. `depth` is how many Python frames the caller of the library is away.
+/// Warns, as Keras does, of labels over one class only. `depth` is how many Python frames the caller
+/// of the library is away.
 void warn_of_one_class(const LossInfo& info, const Operands& operands, const Axes& axes,
                        int depth = 2);
 

@@ -2,7 +2,8 @@
 #pragma once
 
 // Rows whose elements lie far apart while the rows are neighbours: class axis 1 of images, arrays in
-// Fortran order. A block of some columns of as many rows as a vector has lanes is transposed at a time.
+// Fortran order. A block of some columns, of as many rows as a vector has lanes, is transposed at a
+// time.
 
 #include <cstdint>
 

@@ -107,8 +107,8 @@ struct PointwiseKernel {
     }
   }
 
-  // How many rows of n_cols <= kTile<T> elements to take at a time, if they are adjacent. Narrow ones in
-  // groups so small that a CPU still reads the next while it adds up the one before.
+  // How many rows of n_cols <= kTile<T> elements to take at a time, if they are adjacent. Narrow ones
+  // in groups so small that a CPU still reads the next while it adds up the one before.
   static SIMDLOSS_INLINE std::int64_t rows_at_a_time(std::int64_t n_cols) {
     const std::int64_t fitting = kTile<T> / n_cols;
     if (n_cols > Sums::kMaxNarrow) return fitting;

@@ -111,8 +111,8 @@ struct RowKernel {
     return rows.template derive<kHessian>(n, args, group, *to);
   }
 
-  // n values from entry `begin` on, or `all` if there are none. Two loops, because one with a condition
-  // inside becomes a masked load from a null pointer, which takes hundreds of cycles.
+  // n values from entry `begin` on, or `all` if there are none. Two loops, because one with a
+  // condition inside becomes a masked load from a null pointer, which takes hundreds of cycles.
   static SIMDLOSS_INLINE void copy_or_fill(const double* values, std::int64_t begin, int n,
                                            double all, double* to) {
     if (values == nullptr) {

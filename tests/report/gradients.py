@@ -4,6 +4,7 @@ measures derivatives against exact ones."""
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -18,7 +19,7 @@ from spec.numbers import FLOAT64
 from support.accuracy import choose, pool
 from support.autograd import BACKENDS, GradientCall, gradients
 from support.backends import Answer, version
-from support.gradients import GRADIENT_VARIANTS, Which, has_hessian, measure
+from support.gradients import GRADIENT_VARIANTS, Measurement, Which, has_hessian, measure
 from support.kinks import KINKS
 
 from .gradient_questions import Question, questions
@@ -218,13 +219,13 @@ def _by_loss(outcomes: Sequence[Outcome], cell: Callable[[list[Outcome]], str]) 
 
 # --- errors ---------------------------------------------------------------------------------------
 
-Task = tuple[str, int, str, bool]
+Task = tuple[int, str, tuple[str, ...], bool]
 
 
 @dataclass(frozen=True)
 class Figures:
-    """The largest errors of one variant in one dtype, by kind and length of rows; None where there
-    is no second derivative."""
+    """The largest errors of one variant in one dtype on an instruction set, by kind and length of
+    rows; None where there is no second derivative."""
 
     isa: str
     variant: str
@@ -233,51 +234,52 @@ class Figures:
     worst: str
 
 
-def figures(task: Task) -> Figures:
-    """What a task is: instruction set, index of the variant, dtype, whether to be quick."""
-    isa, index, dtype, quick = task
+def figures(task: Task) -> list[Figures]:
+    """What a task is: index of the variant, dtype, instruction sets, whether to be quick."""
+    index, dtype, isas, _ = task
     variant = GRADIENT_VARIANTS[index]
-    errors: dict[tuple[Which, int], float | None] = {}
-    worst = (0.0, "")
+    errors: dict[str, dict[tuple[Which, int], float | None]] = {isa: {} for isa in isas}
+    worst = dict.fromkeys(isas, (0.0, ""))
     kinds: tuple[Which, ...] = ("gradient", "hessian")
-    with simdloss.using_num_threads(1), simdloss.using_isa(isa):
+    with simdloss.using_num_threads(1):
         curved = has_hessian(variant)
-        for which in kinds:
-            for n in LENGTHS:
-                if which == "hessian" and not curved:
-                    errors[which, n] = None
-                    continue
-                found = _measured(index, dtype, which, n, quick)
-                largest = max(found, default=(0.0, ""))
-                errors[which, n] = largest[0]
-                worst = max(worst, largest)
-    return Figures(isa, str(variant), dtype, errors, worst[1])
+        for which, n in itertools.product(kinds, LENGTHS):
+            if which == "hessian" and not curved:
+                for isa in isas:
+                    errors[isa][which, n] = None
+                continue
+            largest = dict.fromkeys(isas, (0.0, ""))
+            for m in _measured(task, which, n):
+                if m.error > largest[m.isa][0]:
+                    largest[m.isa] = m.error, str(m)
+            for isa, found in largest.items():
+                errors[isa][which, n] = found[0]
+                worst[isa] = max(worst[isa], found)
+    return [Figures(isa, str(variant), dtype, errors[isa], worst[isa][1]) for isa in isas]
 
 
-def _measured(
-    index: int, dtype: str, which: Which, n_cols: int, quick: bool
-) -> Iterator[tuple[float, str]]:
+def _measured(task: Task, which: Which, n_cols: int) -> Iterator[Measurement]:
+    index, dtype, isas, quick = task
     variant, rows = GRADIENT_VARIANTS[index], {1: 400, 10: 60, 1000: 8}[n_cols]
     rows = max(2, rows // 20) if quick else rows
     for regime in variant.case.regimes:
         pairs = rows if variant.case.row_finish == "whole" else 400
         source = pool(variant, dtype, regime, pairs, n_cols)
-        for m in measure(source, choose(source, rows, n_cols, salt=9), which):
-            yield m.error, str(m)
+        yield from measure(source, choose(source, rows, n_cols, salt=9), which, isas=isas)
 
 
 def _errors(quick: bool) -> tuple[str, bool]:
     """The table, and whether all are within their bounds."""
     isas = [i for i in simdloss.available_isas() if i != "scalar"]
-    isas = [isas[0], *(i for i in isas if i == "baseline")] if isas else ["scalar"]
+    sets = (isas[0], *(i for i in isas if i == "baseline")) if isas else ("scalar",)
     tasks = [
-        (isa, index, dtype, quick)
-        for isa in isas
+        (index, dtype, sets, quick)
         for index in range(0, len(GRADIENT_VARIANTS), 5 if quick else 1)
         for dtype in ("float32", "float64")
     ]
-    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as processes:
-        found = list(processes.map(figures, tasks))
+    with ProcessPoolExecutor(mp_context=get_context("spawn")) as processes:
+        found = [f for some in processes.map(figures, tasks) for f in some]
+    found.sort(key=lambda f: sets.index(f.isa))
     kinds = [(which, n) for which in ("gradient", "hessian") for n in LENGTHS]
     head = ["set", "loss", "type", *(f"{which}, {n:,} in a row" for which, n in kinds)]
     lines = [

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+import simdloss
 from spec.case import Cells, Slopes
 from spec.numbers import FORMATS
 from spec.semantics import Reduced
@@ -106,6 +107,7 @@ class Measurement:
     column: int
     pool: Pool
     chosen: Indices
+    isa: str
 
     def __str__(self) -> str:
         t, p = (a[self.chosen].tolist() for a in (self.pool.t, self.pool.p))
@@ -140,17 +142,29 @@ def slopes(source: Pool, row: Indices, column: int) -> Slopes:
 
 
 def measure(
-    source: Pool, rows: Indices, which: Which = "gradient", most: int = 10
+    source: Pool,
+    rows: Indices,
+    which: Which = "gradient",
+    most: int = 10,
+    isas: Sequence[str] | None = None,
 ) -> Iterator[Measurement]:
-    """The errors of derivatives by the elements of rows, `most` of each, where there is no kink."""
+    """The errors of derivatives by the elements of rows, `most` of each, where there is no kink.
+
+    Those of each instruction set; of the active one by default.
+    """
     fmt, n = FORMATS[source.dtype], rows.shape[1]
     rng = source.variant.rng("columns", source.dtype, source.regime, n)
-    for computed, row in zip(derivatives(source, rows, which), rows, strict=True):
+    computed = {}
+    for isa in isas or [simdloss.active_isa()]:
+        with simdloss.using_isa(isa):
+            computed[isa] = derivatives(source, rows, which)
+    for i, row in enumerate(rows):
         columns = range(n) if n <= most else rng.choice(n, most, replace=False).tolist()
         for column in columns:
             exact = getattr(slopes(source, row, column), which)
             if math.isnan(exact.value):
                 continue
-            found = float(computed[column])
-            error = exact.error(found, fmt, fmt)
-            yield Measurement(error, found, float(exact.value), column, source, row)
+            for isa, batch in computed.items():
+                found = float(batch[i][column])
+                error = exact.error(found, fmt, fmt)
+                yield Measurement(error, found, float(exact.value), column, source, row, isa)

@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "simdloss/export.h"
+
 namespace simdloss {
 
 /// Element types that arrays may have in memory.
@@ -47,7 +49,7 @@ constexpr std::size_t item_size(DType dtype) {
 }
 
 /// The dtype's NumPy name: "float32", "bfloat16", ...
-const char* dtype_name(DType dtype);
+SIMDLOSS_API const char* dtype_name(DType dtype);
 
 /// Arrays may have at most this many dimensions.
 inline constexpr int kMaxRank = 64;

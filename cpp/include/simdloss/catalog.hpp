@@ -5,6 +5,8 @@
 #include <string>
 #include <string_view>
 
+#include "simdloss/export.h"
+
 namespace simdloss {
 
 /// A parameter of a loss and the interval that it must lie in.
@@ -63,9 +65,9 @@ struct Catalog {
 };
 
 /// Every loss of the library, in a fixed order.
-Catalog catalog();
+SIMDLOSS_API Catalog catalog();
 
 /// The entry of that name; throws Error (kValue) if there is none.
-const LossInfo& find(std::string_view name);
+SIMDLOSS_API const LossInfo& find(std::string_view name);
 
 }  // namespace simdloss

@@ -5,6 +5,8 @@
 #include <string>
 #include <utility>
 
+#include "simdloss/export.h"
+
 namespace simdloss {
 
 enum class ErrorCode {
@@ -16,7 +18,7 @@ enum class ErrorCode {
 
 /// Every failure of the library. what() says which argument, what was expected, what was received
 /// and how to mend it.
-class Error : public std::runtime_error {
+class SIMDLOSS_API Error : public std::runtime_error {
  public:
   Error(ErrorCode code, std::string argument, const std::string& message)
       : std::runtime_error(message), code_(code), argument_(std::move(argument)) {}

@@ -8,6 +8,7 @@
 #include "simdloss/array_view.hpp"
 #include "simdloss/catalog.hpp"
 #include "simdloss/error.hpp"
+#include "simdloss/export.h"
 #include "simdloss/reduction.hpp"
 
 namespace simdloss {
@@ -28,8 +29,8 @@ class BoundLoss {
 
  private:
   BoundLoss() = default;
-  friend BoundLoss bind_loss(const LossInfo& info, const std::vector<double>& params,
-                             std::vector<double> class_weights);
+  friend SIMDLOSS_API BoundLoss bind_loss(const LossInfo& info, const std::vector<double>& params,
+                                          std::vector<double> class_weights);
   const LossInfo* info_ = nullptr;
   std::vector<double> params_;
   std::vector<double> class_weights_;
@@ -39,8 +40,8 @@ class BoundLoss {
 /// Error (kValue) naming the parameter. `info` is an entry of the catalogue or a copy of one.
 /// `class_weights` (losses with has_classes only; finite, >= 0) multiply what the classes contribute
 /// to the loss of a row; empty: all 1. Calls check that there is one for each class.
-BoundLoss bind_loss(const LossInfo& info, const std::vector<double>& params,
-                    std::vector<double> class_weights = {});
+SIMDLOSS_API BoundLoss bind_loss(const LossInfo& info, const std::vector<double>& params,
+                                 std::vector<double> class_weights = {});
 
 /// Whether {0, 1} labels stand for {-1, 1} (losses with converts_binary_labels only).
 enum class Labels : std::uint8_t { kAuto, kBinary, kSigned };
@@ -93,23 +94,26 @@ struct ResultType {
   std::vector<std::int64_t> shape;
   DType dtype;
 };
-ResultType result_type(const BoundLoss& loss, const Operands& operands, const Request& request);
+SIMDLOSS_API ResultType result_type(const BoundLoss& loss, const Operands& operands,
+                                    const Request& request);
 
 /// Writes the per-sample losses (Reduction::kNone) or the reduced loss to `out`, whose shape must
 /// be that of result_type(). Throws Error; `out` is then untouched unless the error was
 /// kInterrupted, or a class id was out of range: that is found while losses are made, in rows that
 /// are not skipped.
-void evaluate(const BoundLoss& loss, const Operands& operands, const Request& request,
-              const MutableArrayView& out);
+SIMDLOSS_API void evaluate(const BoundLoss& loss, const Operands& operands, const Request& request,
+                           const MutableArrayView& out);
 
 /// The state that reduces to evaluate()'s scalar; request.reduction must not be kNone.
-PartialSums partial_sums(const BoundLoss& loss, const Operands& operands, const Request& request);
+SIMDLOSS_API PartialSums partial_sums(const BoundLoss& loss, const Operands& operands,
+                                      const Request& request);
 
 /// The same for per-sample losses that were computed elsewhere: y_pred holds them, y_true is not
 /// read, request.axes is ignored.
-ResultType reduced_type(const Operands& operands, const Request& request);
-void reduce(const Operands& operands, const Request& request, const MutableArrayView& out);
-PartialSums partial_sums(const Operands& operands, const Request& request,
-                         std::uint64_t fingerprint);
+SIMDLOSS_API ResultType reduced_type(const Operands& operands, const Request& request);
+SIMDLOSS_API void reduce(const Operands& operands, const Request& request,
+                         const MutableArrayView& out);
+SIMDLOSS_API PartialSums partial_sums(const Operands& operands, const Request& request,
+                                      std::uint64_t fingerprint);
 
 }  // namespace simdloss

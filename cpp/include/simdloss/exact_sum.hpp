@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "simdloss/array_view.hpp"
+#include "simdloss/export.h"
 
 namespace simdloss {
 
@@ -14,7 +15,7 @@ namespace simdloss {
 /// The finite part is a two's-complement integer in units of 2^-1074, the smallest subnormal;
 /// infinities and NaNs are counted. Equal sums have equal members, so sums can be compared and
 /// serialised by value. 2^63 additions cannot overflow.
-class ExactSum {
+class SIMDLOSS_API ExactSum {
  public:
   static constexpr int kLimbs = 34;  // 64 bits each, least significant first
 
@@ -44,7 +45,8 @@ class ExactSum {
 /// (numerator * factor) / (denominator * divisor), rounded once, to nearest even, to `dtype` (a
 /// floating dtype); the double returned is a number of that dtype. Non-finite sums follow IEEE
 /// division of their values. A zero denominator or divisor is not allowed.
-double rounded_ratio(const ExactSum& numerator, std::uint64_t factor, const ExactSum& denominator,
-                     std::uint64_t divisor, DType dtype) noexcept;
+SIMDLOSS_API double rounded_ratio(const ExactSum& numerator, std::uint64_t factor,
+                                  const ExactSum& denominator, std::uint64_t divisor,
+                                  DType dtype) noexcept;
 
 }  // namespace simdloss

@@ -5,6 +5,7 @@
 
 #include "simdloss/array_view.hpp"
 #include "simdloss/evaluate.hpp"
+#include "simdloss/export.h"
 
 namespace simdloss {
 
@@ -34,31 +35,34 @@ enum class Curvature : std::uint8_t {
 
 /// Shape and dtype of a gradient: those of y_pred; the dtype is that of evaluate()'s result if y_pred
 /// holds integers or bools. Throws Error as evaluate() does.
-ResultType gradient_type(const BoundLoss& loss, const Operands& operands, const Request& request);
+SIMDLOSS_API ResultType gradient_type(const BoundLoss& loss, const Operands& operands,
+                                      const Request& request);
 
 /// Writes to `out`, of y_pred's shape and any floating dtype, the gradient of the reduced loss; with
 /// Reduction::kNone that of the sum of the weighted losses. Request::scale, if it is set, replaces
 /// what the reduction multiplies weighted losses by. Throws Error; `out` is then as after evaluate().
 /// `out` must not overlap the operands.
-void gradient(const BoundLoss& loss, const Operands& operands, const Request& request,
-              const MutableArrayView& out);
+SIMDLOSS_API void gradient(const BoundLoss& loss, const Operands& operands, const Request& request,
+                           const MutableArrayView& out);
 
 /// evaluate() and gradient() in one pass over the predictions (two for losses of whole rows).
-void value_and_gradient(const BoundLoss& loss, const Operands& operands, const Request& request,
-                        const MutableArrayView& value, const MutableArrayView& gradient);
+SIMDLOSS_API void value_and_gradient(const BoundLoss& loss, const Operands& operands,
+                                     const Request& request, const MutableArrayView& value,
+                                     const MutableArrayView& gradient);
 
 /// The same with second derivatives, of y_pred's shape too. Throws Error (kNotSupported) unless
 /// LossInfo::has_hessian: where the diagonal says little of the Hessian.
-void value_gradient_and_hessian(const BoundLoss& loss, const Operands& operands,
-                                const Request& request, Curvature curvature,
-                                const MutableArrayView& value, const MutableArrayView& gradient,
-                                const MutableArrayView& hessian);
+SIMDLOSS_API void value_gradient_and_hessian(const BoundLoss& loss, const Operands& operands,
+                                             const Request& request, Curvature curvature,
+                                             const MutableArrayView& value,
+                                             const MutableArrayView& gradient,
+                                             const MutableArrayView& hessian);
 
 /// The product of `cotangent`, a number for each loss that evaluate() gives with Reduction::kNone,
 /// or an array that broadcasts to them, and the Jacobian of these losses by y_pred: the gradient of
 /// sum(cotangent * losses). `operands` has neither weights nor a mask; request.reduction and
 /// request.scale are not read.
-void vjp(const BoundLoss& loss, const Operands& operands, const ArrayView& cotangent,
-         const Request& request, const MutableArrayView& out);
+SIMDLOSS_API void vjp(const BoundLoss& loss, const Operands& operands, const ArrayView& cotangent,
+                      const Request& request, const MutableArrayView& out);
 
 }  // namespace simdloss

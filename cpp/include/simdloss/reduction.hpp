@@ -7,6 +7,7 @@
 
 #include "simdloss/array_view.hpp"
 #include "simdloss/exact_sum.hpp"
+#include "simdloss/export.h"
 
 namespace simdloss {
 
@@ -27,7 +28,7 @@ enum class Empty : std::uint8_t { kZero, kNan, kRaise };
 /// default-constructed state is its unit, so any split of a batch gives the same bytes and bits.
 ///
 /// Members other than the sums are counts; see finalize() for the arithmetic.
-struct PartialSums {
+struct SIMDLOSS_API PartialSums {
   // What is being reduced, and how. Two states that differ here cannot be merged.
   std::uint64_t fingerprint = 0;  ///< of the loss and its options
   Reduction reduction = Reduction::kMean;

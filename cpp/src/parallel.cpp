@@ -13,8 +13,9 @@
 #include "simdloss/error.hpp"
 #include "simdloss/runtime.hpp"
 
+#if !defined(_WIN32)
 #include <pthread.h>
-
+#endif
 #if defined(__linux__)
 #include <sched.h>
 #endif
@@ -42,8 +43,10 @@ thread_local int t_last_num_threads = 0;
 // [Fork] A child has none of its parent's worker threads, but libgomp does not know: the next
 // parallel region would wait for them for ever. Regions of other libraries in the process count
 // too, so every forked child is serial, whatever ran before.
+#if !defined(_WIN32)
 [[maybe_unused]] const int g_fork_handler =
     pthread_atfork(nullptr, nullptr, [] { g_forked.store(true, std::memory_order_relaxed); });
+#endif
 
 struct ThreadCount {
   int n;

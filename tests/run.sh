@@ -32,6 +32,7 @@ stage_instructions() {
 
 # The package as users get it: a wheel, built in isolation, in a virtual environment.
 stage_python() {
+  need pkg-config pkg-config clang++-14 clang-14
   python -m pip install -q '.[test]'
   python -m pytest -n 2
 }

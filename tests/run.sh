@@ -59,6 +59,7 @@ without_compilers() {
 # The package as users get it: the wheel alone, in a new virtual environment where no compiler is
 # to be found; what looks at the sources runs beside it, with one.
 stage_python() {
+  need pkg-config pkg-config clang++-14 clang-14
   build_wheel
   python -m venv --clear build/wheel-venv
   build/wheel-venv/bin/python -m pip install -q "simdloss[test] @ file://$wheel"
@@ -88,7 +89,9 @@ stage_cpus() {
   done
 }
 
-# The core without Python: installed (by CMake and pkg-config) and as a part of another project.
+# The core without Python: installed (by CMake and pkg-config), static and with OpenMP; and as a part
+# of another project, shared and without. The shared one with OpenMP is in the wheel, which the stage
+# `python` links to; the static one without is left to the stage `no-openmp`.
 stage_consumer() {
   need pkg-config pkg-config
   local prefix=$PWD/build/prefix out=build/consumer
@@ -100,7 +103,7 @@ stage_consumer() {
   cmake --build $out/installed
   $out/installed/consumer
   cmake -G Ninja -S tests/consumer -B $out/embedded -DCMAKE_BUILD_TYPE=Debug \
-    -DSIMDLOSS_SOURCE_DIR="$PWD" >/dev/null
+    -DSIMDLOSS_SOURCE_DIR="$PWD" -DBUILD_SHARED_LIBS=ON -DSIMDLOSS_OPENMP=OFF >/dev/null
   cmake --build $out/embedded
   $out/embedded/consumer
   local flags
@@ -111,7 +114,15 @@ stage_consumer() {
   $out/plain
 }
 
-stage_no-openmp() { run_preset no-openmp; }
+stage_no-openmp() {
+  run_preset no-openmp
+  local prefix=$PWD/build/prefix-no-openmp out=build/consumer/no-openmp
+  rm -rf "$prefix" $out
+  cmake --install build/no-openmp --prefix "$prefix" --component core >/dev/null
+  cmake -G Ninja -S tests/consumer -B $out -DCMAKE_PREFIX_PATH="$prefix" >/dev/null
+  cmake --build $out
+  $out/consumer
+}
 
 stage_clang() {
   need clang++-14 clang-14

@@ -61,7 +61,8 @@ def test_readme_examples_run() -> None:
 def test_documents_name_files_that_exist() -> None:
     for path in tracked():
         if path.suffix == ".md":
-            for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", path.read_text()):
+            prose = re.sub(r"^```.*?^```$", "", path.read_text(), flags=re.DOTALL | re.MULTILINE)
+            for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", prose):
                 assert (path.parent / link).exists(), f"{path.name}: {link}"
 
 

@@ -4,17 +4,15 @@ set can end up in the code that runs on all machines."""
 
 from __future__ import annotations
 
-import fcntl
 import platform
 import re
-import subprocess
 from pathlib import Path
 
 import pytest
 
 import simdloss._core
+from support.builds import built, run
 
-ROOT = Path(__file__).parents[2]
 TAGS = {
     "scalar": "simdloss::isa::Scalar",
     "baseline": "simdloss::isa::Baseline",
@@ -26,21 +24,6 @@ ISAS = {
     "x86_64": ["scalar", "baseline", "avx2", "avx512"],
     "aarch64": ["scalar", "neon"],
 }[platform.machine()]
-
-
-def run(*command: str | Path) -> str:
-    return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
-
-
-def built(preset: str) -> Path:
-    """The core, built by that preset of CMakePresets.json: nothing to do if it is up to date."""
-    directory = ROOT / "build"
-    directory.mkdir(exist_ok=True)
-    with (directory / f"{preset}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        run("cmake", "--preset", preset)
-        run("cmake", "--build", "--preset", preset, "--target", "simdloss")
-    return directory / preset / "cpp"
 
 
 def isa_objects(preset: str) -> dict[str, Path]:

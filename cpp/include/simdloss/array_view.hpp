@@ -8,7 +8,8 @@
 
 namespace simdloss {
 
-/// Element types that arrays may have in memory.
+/// Element types that arrays may have in memory, in the byte order of the machine. A bool is one
+/// byte, true unless it is 0.
 enum class DType : std::uint8_t {
   kBool,
   kInt8,
@@ -25,6 +26,7 @@ enum class DType : std::uint8_t {
   kFloat64,
 };
 
+/// Whether it is one of the four floating dtypes, which results and gradients may have.
 constexpr bool is_floating(DType dtype) { return dtype >= DType::kFloat16; }
 
 /// Size of one element in bytes.
@@ -67,7 +69,8 @@ struct ArrayView {
   const std::int64_t* strides = nullptr;
 };
 
-/// A borrowed, writable n-dimensional array of floating dtype; otherwise like ArrayView.
+/// A borrowed, writable n-dimensional array of floating dtype, no two of whose elements overlap;
+/// otherwise like ArrayView.
 struct MutableArrayView {
   void* data = nullptr;
   DType dtype = DType::kFloat32;

@@ -9,6 +9,7 @@
 
 namespace simdloss {
 
+/// What kind of failure an Error is.
 enum class ErrorCode {
   kValue,         ///< a value, shape or option that is not allowed
   kType,          ///< a dtype or kind of argument that is not allowed
@@ -16,8 +17,8 @@ enum class ErrorCode {
   kInterrupted,   ///< Request::interrupted returned true
 };
 
-/// Every failure of the library. what() says which argument, what was expected, what was received
-/// and how to mend it.
+/// Every failure of the library but std::bad_alloc. what() says which argument, what was expected,
+/// what was received and how to mend it. It owns its texts.
 class SIMDLOSS_API Error : public std::runtime_error {
  public:
   Error(ErrorCode code, std::string argument, const std::string& message)

@@ -14,7 +14,8 @@ namespace simdloss {
 ///
 /// The finite part is a two's-complement integer in units of 2^-1074, the smallest subnormal;
 /// infinities and NaNs are counted. Equal sums have equal members, so sums can be compared and
-/// serialised by value. 2^63 additions cannot overflow.
+/// serialised by value. 2^63 additions cannot overflow. A value of 296 bytes that owns no memory;
+/// one thread at a time may change it.
 class SIMDLOSS_API ExactSum {
  public:
   static constexpr int kLimbs = 34;  // 64 bits each, least significant first
@@ -23,6 +24,7 @@ class SIMDLOSS_API ExactSum {
   void add(double x) noexcept;
   /// Adds count * x, exactly.
   void add_multiple(double x, std::uint64_t count) noexcept;
+  /// Adds all that was added to `other`.
   void merge(const ExactSum& other) noexcept;
 
   bool operator==(const ExactSum& other) const noexcept;
@@ -34,6 +36,7 @@ class SIMDLOSS_API ExactSum {
   /// infinities were added. Zero is +0.
   double value(DType dtype = DType::kFloat64) const noexcept;
 
+  /// The finite part.
   const std::array<std::uint64_t, kLimbs>& limbs() const noexcept { return limbs_; }
   std::array<std::uint64_t, kLimbs>& limbs() noexcept { return limbs_; }
   std::uint64_t positive_infinities = 0, negative_infinities = 0, nans = 0;

@@ -27,7 +27,9 @@ enum class Empty : std::uint8_t { kZero, kNan, kRaise };
 /// stream or cluster partition contributes. merge() is exact, associative and commutative, and a
 /// default-constructed state is its unit, so any split of a batch gives the same bytes and bits.
 ///
-/// Members other than the sums are counts; see finalize() for the arithmetic.
+/// Members other than the sums are counts; see finalize() for the arithmetic. A value that owns no
+/// memory, to be copied freely; threads may read one at the same time, or have one each and merge
+/// them.
 struct SIMDLOSS_API PartialSums {
   // What is being reduced, and how. Two states that differ here cannot be merged.
   std::uint64_t fingerprint = 0;  ///< of the loss and its options

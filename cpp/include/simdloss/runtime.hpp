@@ -8,6 +8,9 @@
 
 namespace simdloss {
 
+/// What the library runs on. Settings belong to the process; any thread may read or change them at
+/// any time, and a call reads each once, at its start. All texts live as long as the program.
+
 /// Instruction sets that the kernels exist for. kScalar, kAvx2, kAvx512 and kNeon give identical
 /// bits; kBaseline (x86 without FMA) gives its own.
 enum class Isa { kScalar, kBaseline, kAvx2, kAvx512, kNeon };

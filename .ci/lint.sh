@@ -11,7 +11,7 @@ need clang-format-14 clang-format-14 clang-tidy-14 clang-tidy-14 clang++-14 clan
 python -m pip install -q cmake ninja '.[dev]'  # mypy reads the types of what is imported
 
 stage clang-format
-git ls-files '*.hpp' '*.cpp' | xargs clang-format-14 --dry-run -Werror
+git ls-files '*.hpp' '*.cpp' '*.h' '*.c' | xargs clang-format-14 --dry-run -Werror
 
 stage ruff
 ruff check .

@@ -12,8 +12,8 @@ import simdloss._core
 
 ROOT = Path(__file__).parents[2]
 SRC = ROOT / "cpp/src"
-PUBLIC = ROOT / "cpp/include/simdloss"
-CORE_FILES = sorted(p for p in (ROOT / "cpp").rglob("*") if p.suffix in {".hpp", ".cpp"})
+PUBLIC = ROOT / "cpp/include"
+CORE_FILES = sorted(p for p in (ROOT / "cpp").rglob("*") if p.suffix in {".h", ".hpp", ".cpp"})
 
 # What each layer may include besides the standard library: [Layers] in docs/design.md. The layers
 # are the folders of cpp/src; "core" are the files directly in it.
@@ -50,7 +50,7 @@ def layer(path: Path) -> str:
 
 def target(name: str) -> Path | None:
     """The file of the core that an include names, or None for a system header."""
-    for root in (SRC, ROOT / "cpp/include"):
+    for root in (SRC, PUBLIC):
         if (root / name).is_file():
             return root / name
     return None
@@ -69,7 +69,8 @@ def test_layers(path: Path) -> None:
 def test_the_walk_sees_the_core() -> None:
     """The tests above would pass on no files."""
     names = {p.name for p in CORE_FILES}
-    assert {"vec.hpp", "table.hpp", "evaluate.cpp", "avx512.cpp", "simdloss.hpp"} <= names
+    headers = {"vec.hpp", "table.hpp", "simdloss.hpp", "simdloss.h"}
+    assert headers | {"evaluate.cpp", "avx512.cpp"} <= names
     assert SRC / "kernels/table.hpp" in core_includes(SRC / "isa/avx2.cpp")
 
 
@@ -93,9 +94,17 @@ def test_the_core_knows_no_python() -> None:
 
 
 def test_public_headers_are_the_standard_library_only() -> None:
-    for path in PUBLIC.glob("*.hpp"):
+    for path in PUBLIC.rglob("*.hpp"):
         for name in includes(path):
             assert name.startswith("simdloss/") or re.fullmatch(r"[a-z_]+", name), f"{path}: {name}"
+
+
+def test_headers_for_c_need_no_cpp() -> None:
+    allowed = {"stddef.h", "stdint.h", "simdloss/export.h"}
+    headers = list(PUBLIC.rglob("*.h"))
+    assert {path.name for path in headers} == {"simdloss.h", "export.h"}
+    for path in headers:
+        assert set(includes(path)) <= allowed, path
 
 
 def test_intrinsics_stand_in_the_vector_backends_only() -> None:

@@ -15,7 +15,7 @@ import simdloss
 import simdloss._core
 
 ROOT = Path(__file__).parents[2]
-CODE = {".py", ".pyi", ".cpp", ".hpp", ".cmake"}
+CODE = {".py", ".pyi", ".cpp", ".hpp", ".c", ".h", ".cmake"}
 
 
 def tracked() -> list[Path]:

@@ -31,7 +31,7 @@ def block(language: str, contents: str) -> str:
 DATA = block("cpp", "// data.hpp")
 (PROGRAM,) = (text for text in blocks("cpp") if text.startswith("#include"))
 FRAGMENTS = [text for text in blocks("cpp") if text not in (DATA, PROGRAM)]
-FIND_PACKAGE = block("cmake", "find_package")
+FIND_PACKAGE = block("cmake", "LANGUAGES CXX)\n\nfind_package")
 INSTALLED = block("sh", "-DCMAKE_PREFIX_PATH")
 
 
@@ -98,6 +98,14 @@ def test_code(tmp_path: Path, prefix: Path) -> None:
     lists = FIND_PACKAGE + "target_compile_options(main PRIVATE -Wall -Wextra -Werror -UNDEBUG)\n"
     (tmp_path / "data.hpp").write_text(DATA)
     shell(INSTALLED, project(tmp_path, lists, main), prefix)
+
+
+def test_c(tmp_path: Path, prefix: Path) -> None:
+    (program,) = blocks("c")
+    (tmp_path / "main.c").write_text(program)
+    (tmp_path / "CMakeLists.txt").write_text(block("cmake", "LANGUAGES C CXX"))
+    strict = "export CFLAGS='-std=c99 -Wall -Wextra -Wpedantic -Wconversion -Werror'\n"
+    assert shell(strict + INSTALLED, tmp_path, prefix).endswith("\n1\n")
 
 
 def test_options_exist() -> None:

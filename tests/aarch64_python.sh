@@ -8,16 +8,16 @@ directory=$(realpath -m "$1")
 [ ! -e "$directory/python" ] || exit 0
 
 apt=$directory/apt
-mkdir -p "$apt"/{lists/partial,cache/archives/partial} "$directory/root"
+mkdir -p "$apt"/{lists/partial,cache/archives/partial} "$directory/system"
 : >"$apt/status"
 options=(-qq -o "Dir::State=$apt" -o "Dir::State::status=$apt/status" -o "Dir::Cache=$apt/cache"
   -o APT::Architecture=arm64 -o APT::Architectures=arm64)
 apt-get "${options[@]}" update
 apt-get "${options[@]}" install -y --no-install-recommends --download-only \
   python3-minimal libpython3-stdlib libgomp1 libstdc++6 >/dev/null
-for package in "$apt"/cache/archives/*.deb; do dpkg-deb -x "$package" "$directory/root"; done
+for package in "$apt"/cache/archives/*.deb; do dpkg-deb -x "$package" "$directory/system"; done
 
-version=$(cd "$directory/root/usr/bin" && echo python3.*)
+version=$(cd "$directory/system/usr/bin" && echo python3.*)
 version=${version#python}
 platforms=()
 for glibc in 2_36 2_28 2_27 2_17; do platforms+=(--platform "manylinux_${glibc}_aarch64"); done
@@ -26,6 +26,6 @@ python -m pip install -q --target "$directory/packages" "${platforms[@]}" --only
 cat >"$directory/python" <<END
 #!/bin/sh
 export PYTHONPATH=$directory/packages:\$PYTHONPATH
-exec qemu-aarch64-static -L $directory/root $directory/root/usr/bin/python$version "\$@"
+exec qemu-aarch64-static -L $directory/system $directory/system/usr/bin/python$version "\$@"
 END
 chmod +x "$directory/python"

@@ -1,15 +1,16 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Installs what the tests need and runs all of them, or only the stages that are named:
-#   bash tests/run.sh [cpp] [instructions] [python] [cpus] [consumer] [no-openmp] [clang] [neon]
-#                     [sanitizers]
+#   bash tests/run.sh [cpp] [instructions] [python] [openmp] [cpus] [consumer] [no-openmp] [clang]
+#                     [neon] [sanitizers]
+# `openmp` and `cpus` take the wheel that `python` has made.
 # Debian packages are installed with apt-get if missing; everything else goes under build/.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . .ci/setup.sh
 
 stages=("$@")
-[ $# -gt 0 ] || stages=(cpp instructions python cpus consumer no-openmp clang neon sanitizers)
+[ $# -gt 0 ] || stages=(cpp instructions python openmp cpus consumer no-openmp clang neon sanitizers)
 
 make_venv build/venv
 need /usr/include/doctest/doctest.h doctest-dev
@@ -30,6 +31,8 @@ stage_instructions() {
   need valgrind valgrind
   python bench/instructions.py
 }
+
+smoke_tests=(tests/python/test_smoke.py tests/python/test_golden.py)
 
 # Makes $wheel: a source distribution, from it a wheel, and of that one that other Linux systems
 # can use, with the lowest tag that this compiler's libraries allow.
@@ -72,6 +75,15 @@ stage_python() {
   "$bin/python" -m pytest -n 2 tests/codebase
 }
 
+# That wheel in one process with other OpenMP runtimes. PyTorch may be a large download, and its
+# version is the one that this was tried with.
+stage_openmp() {
+  build/wheel-venv/bin/python -m pip install -q torch==2.13.0 \
+    "simdloss[interop] @ file://$(echo "$PWD"/build/dist/portable/*.whl)"
+  build/wheel-venv/bin/python -m pytest tests/python/test_openmp.py \
+    tests/python/test_openmp_settings.py
+}
+
 # That wheel on other CPUs: without AVX and without AVX-512, emulated; and, on this one, with less
 # than it has.
 stage_cpus() {
@@ -81,11 +93,11 @@ stage_cpus() {
   for cpu in Nehalem:baseline Haswell:avx2; do
     echo "-- ${cpu%:*}"
     SIMDLOSS_EXPECTED_ISA=${cpu#*:} qemu-x86_64-static -cpu "${cpu%:*}" \
-      "$python" -m pytest -m smoke tests/python 2> >(grep -v "TCG doesn't support" >&2)
+      "$python" -m pytest "${smoke_tests[@]}" 2> >(grep -v "TCG doesn't support" >&2)
   done
   for isa in $("$python" -c 'import simdloss; print(*simdloss.available_isas())'); do
     echo "-- $isa"
-    SIMDLOSS_ISA=$isa "$python" -m pytest -m smoke tests/python
+    SIMDLOSS_ISA=$isa "$python" -m pytest "${smoke_tests[@]}"
   done
 }
 
@@ -140,7 +152,7 @@ stage_neon() {
   cmake --preset aarch64 -DSIMDLOSS_BUILD_PYTHON=ON -DPYTHON_MODULE_EXTENSION="$suffix" \
     -Dpybind11_DIR="$(python -m pybind11 --cmakedir)" >/dev/null
   cmake --build --preset aarch64 --target _core
-  PYTHONPATH=$PWD/python SIMDLOSS_EXPECTED_ISA=neon "$python/python" -m pytest -m smoke tests/python
+  PYTHONPATH=$PWD/python SIMDLOSS_EXPECTED_ISA=neon "$python/python" -m pytest "${smoke_tests[@]}"
 }
 
 stage_sanitizers() {

@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "cgroup.hpp"
+#include "loaded.hpp"
 #include "simdloss/error.hpp"
 #include "simdloss/runtime.hpp"
 
@@ -40,12 +41,33 @@ std::atomic<int> g_environment_threads{kUnread};  // by the environment; 0: not 
 std::atomic<bool> g_forked{false};
 thread_local int t_last_num_threads = 0;
 
+#if defined(_OPENMP)
+LoadedObject openmp_object() { return object_of(reinterpret_cast<void*>(&omp_get_max_threads)); }
+#endif
+
+#if !defined(_WIN32)
+
 // [Fork] A child has none of its parent's worker threads, but libgomp does not know: the next
 // parallel region would wait for them for ever. Regions of other libraries in the process count
 // too, so every forked child is serial, whatever ran before.
-#if !defined(_WIN32)
-[[maybe_unused]] const int g_fork_handler =
-    pthread_atfork(nullptr, nullptr, [] { g_forked.store(true, std::memory_order_relaxed); });
+void mark_forked() { g_forked.store(true, std::memory_order_relaxed); }
+
+// A child may also be forked before it loads this library. If it then finds the runtime loaded
+// already, another library may have started threads before the fork.
+bool may_have_lost_threads() {
+#if defined(_OPENMP)
+  return is_forked_without_exec("") &&
+         openmp_object().position < object_of(reinterpret_cast<void*>(&mark_forked)).position;
+#else
+  return false;
+#endif
+}
+
+[[maybe_unused]] const int g_fork_handler = [] {
+  if (may_have_lost_threads()) mark_forked();
+  return pthread_atfork(nullptr, nullptr, &mark_forked);
+}();
+
 #endif
 
 struct ThreadCount {
@@ -73,8 +95,10 @@ int environment_threads() {
   return n;
 }
 
-// CPUs that this process may be scheduled on.
+// CPUs that this process may be scheduled on. A runtime that binds threads to places, by
+// OMP_PROC_BIND or OMP_PLACES, has bound the calling one too, which says nothing about the others.
 int affinity_cpus() {
+  if (omp_get_proc_bind() != omp_proc_bind_false) return omp_get_num_procs();
 #if defined(__linux__)
   for (int capacity = CPU_SETSIZE; capacity <= 1 << 20; capacity *= 2) {
     cpu_set_t* set = CPU_ALLOC(capacity);
@@ -92,7 +116,7 @@ int affinity_cpus() {
 
 ThreadCount default_threads() {
   static const int quota = cgroup_cpu_limit("");
-  ThreadCount count{omp_get_max_threads(), "openmp"};
+  ThreadCount count{std::min(omp_get_max_threads(), omp_get_thread_limit()), "openmp"};
   const ThreadCount others[] = {{affinity_cpus(), "affinity"}, {quota, "cgroup"}};
   for (const ThreadCount& other : others)
     if (other.n > 0 && other.n < count.n) count = other;
@@ -222,6 +246,14 @@ const char* openmp_version() noexcept {
   return "5.1 (202011)";
 #else
   return "on";
+#endif
+}
+
+std::string openmp_library() {
+#if defined(_OPENMP)
+  return openmp_object().path;
+#else
+  return "";
 #endif
 }
 

@@ -7,6 +7,11 @@
 #include <utility>
 #include <vector>
 
+#if defined(__GLIBCXX__) && !defined(_WIN32)
+#include <cxxabi.h>
+#include <unistd.h>
+#endif
+
 namespace simdloss::python {
 namespace {
 
@@ -105,13 +110,35 @@ py::object Output::finish() {
   return std::move(target_);
 }
 
-bool signal_raised(void* context) {
-  auto& last = *static_cast<Clock::time_point*>(context);
+ReleasedGil::ReleasedGil() : state_(PyEval_SaveThread()), last_look_(Clock::now()) {}
+
+ReleasedGil::~ReleasedGil() { take(); }
+
+// [GIL at exit] A daemon thread that asks for the GIL while the interpreter shuts down does not get
+// it. Before Python 3.14 it is ended by pthread_exit(), which unwinds the stack: through noexcept
+// functions, where that ends the process, and through destructors of Python objects, which need the
+// GIL. It is kept here instead until the process ends, as Python 3.14 does by itself.
+void ReleasedGil::take() {
+#if defined(__GLIBCXX__) && !defined(_WIN32)
+  try {
+    PyEval_RestoreThread(state_);
+  } catch (const abi::__forced_unwind&) {
+    for (;;) pause();
+  }
+#else
+  PyEval_RestoreThread(state_);
+#endif
+}
+
+bool ReleasedGil::signal_raised(void* self) {
+  auto& released = *static_cast<ReleasedGil*>(self);
   const Clock::time_point now = Clock::now();
-  if (now - last < std::chrono::milliseconds(50)) return false;
-  last = now;
-  const py::gil_scoped_acquire gil;
-  return PyErr_CheckSignals() != 0;
+  if (now - released.last_look_ < std::chrono::milliseconds(50)) return false;
+  released.last_look_ = now;
+  released.take();
+  const bool raised = PyErr_CheckSignals() != 0;
+  released.state_ = PyEval_SaveThread();
+  return raised;
 }
 
 }  // namespace simdloss::python

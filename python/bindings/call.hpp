@@ -103,19 +103,33 @@ class Output {
 /// From this many elements on a call gives up the GIL and looks for Ctrl-C: about 10 us of work.
 inline constexpr std::int64_t kLargeCall = std::int64_t{1} << 14;
 
-/// Request::interrupted: whether a signal handler has raised. Looks every 50 ms only, for it
-/// waits for the GIL. `context` is the time of the last look.
-using Clock = std::chrono::steady_clock;
-bool signal_raised(void* context);
+/// Gives up the GIL for its lifetime.
+class ReleasedGil {
+ public:
+  ReleasedGil();
+  ~ReleasedGil();
+  ReleasedGil(const ReleasedGil&) = delete;
+  ReleasedGil& operator=(const ReleasedGil&) = delete;
+
+  /// Request::interrupted, with a ReleasedGil as its context: whether a signal handler has raised.
+  /// Looks every 50 ms only, for it waits for the GIL.
+  static bool signal_raised(void* self);
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  void take();
+
+  PyThreadState* state_;
+  Clock::time_point last_look_;
+};
 
 template <class Kernel>
 auto run(const BoundLoss* loss, const Arrays& arrays, Request& request, Kernel&& kernel) {
   const bool is_special = loss != nullptr && loss->info().axis_kind == AxisKind::kNone;
   if (!is_special && element_count(arrays.y_pred()) < kLargeCall) return kernel();
-  Clock::time_point last_look = Clock::now();
-  request.interrupted = &signal_raised;
-  request.interrupted_context = &last_look;
-  const py::gil_scoped_release no_gil;
+  ReleasedGil released;
+  request.interrupted = &ReleasedGil::signal_raised;
+  request.interrupted_context = &released;
   return kernel();
 }
 

@@ -71,6 +71,7 @@ py::dict build_config() {
   config["compiler"] = info.compiler;
   config["flags"] = info.flags;
   config["openmp"] = info.openmp;
+  config["openmp_library"] = openmp_library();
   config["isa_reason"] = isa_reason();
   config["num_threads_reason"] = num_threads_reason();
   return config;

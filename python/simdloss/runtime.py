@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 import platform
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -283,12 +285,21 @@ def last_num_threads() -> int:
     return _core.last_num_threads()
 
 
+def _openmp_runtimes() -> list[str]:
+    """The files of all OpenMP runtimes in this process; none where the system does not tell."""
+    maps = Path("/proc/self/maps")
+    lines = maps.read_text(errors="replace").splitlines() if maps.exists() else []
+    paths = {line.split(maxsplit=5)[5] for line in lines if line.count("/")}
+    return sorted(p for p in paths if re.match(r"lib(gomp|omp|iomp)[\d.-]", Path(p).name))
+
+
 def config() -> dict[str, Any]:
     """What runs here and why: for bug reports and benchmarks.
 
     Returns:
         A dict of the version, compiler and flags of the build, the instruction sets, the number of
-        threads, where these come from, `floatx()`, `epsilon()`, and the versions of what is loaded.
+        threads, where these come from, the OpenMP runtime used and all those loaded, `floatx()`,
+        `epsilon()`, and the versions of what is loaded.
 
     Raises:
         ValueError: as `active_isa` and `get_num_threads` do.
@@ -298,8 +309,12 @@ def config() -> dict[str, Any]:
         >>> simdloss.config()["floatx"]
         'float32'
     """
+    build = _core.build_config()
+    library = build["openmp_library"]
     return {
-        **_core.build_config(),
+        **build,
+        "openmp_library": str(Path(library).resolve()) if library else "",
+        "openmp_runtimes": _openmp_runtimes(),
         "isa": active_isa(),
         "available_isas": available_isas(),
         "num_threads": get_num_threads(),

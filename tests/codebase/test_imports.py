@@ -13,12 +13,21 @@ PACKAGE = Path(__file__).parents[2] / "python/simdloss"
 # Each module may import those of its own line and of the lines above.
 LAYERS = [
     {"_core"},
-    {"_array", "_registry", "_differentiable", "_doc", "_settings", "_structure", "_types"},
+    {
+        "_array",
+        "_registry",
+        "_differentiable",
+        "_doc",
+        "_package",
+        "_settings",
+        "_structure",
+        "_types",
+    },
     {"_loss"},
     {"losses", "compat"},  # losses look for a former name in compat
     {"streaming", "runtime", "utils"},
     {""},  # simdloss itself
-    {"adapters", "cli"},
+    {"adapters", "cli", "__main__"},
 ]
 LEVEL = {name: i for i, names in enumerate(LAYERS) for name in names}
 

@@ -9,8 +9,6 @@ from spec import CASES
 from support import golden
 from support.variants import ISAS
 
-pytestmark = pytest.mark.smoke
-
 
 @pytest.mark.parametrize("isa", ISAS)
 def test_bits_are_those_of_the_golden_file(isa: str) -> None:

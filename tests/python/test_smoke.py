@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What has to work on every CPU, emulated ones too: the import, each loss, its gradient, its bits.
 
-`pytest -m smoke` is these and the golden files. SIMDLOSS_EXPECTED_ISA names the instruction set
-that has to be chosen by itself.
+These and the golden files, test_golden.py, need only NumPy, ml_dtypes, mpmath and hypothesis.
+SIMDLOSS_EXPECTED_ISA names the instruction set that has to be chosen by itself.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from support.dtypes import FLOATS, every_float
 from support.special_losses import embeddings_of, sequences_of
 from support.variants import Variant
 
-pytestmark = pytest.mark.smoke
 EXPECTED = os.environ.get("SIMDLOSS_EXPECTED_ISA")
 SETS = [isa for isa in simdloss.available_isas() if isa != "baseline"]  # which has other bits
 RNG = np.random.default_rng(0)

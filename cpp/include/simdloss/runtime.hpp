@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -49,6 +50,10 @@ SIMDLOSS_API const char* num_threads_reason();
 
 /// Threads that the calling thread's last evaluation ran on.
 SIMDLOSS_API int last_num_threads();
+
+/// The file of the OpenMP runtime that runs the threads, of which a process may hold several. Empty
+/// without OpenMP, and where the runtime is part of the program.
+SIMDLOSS_API std::string openmp_library();
 
 /// Version, compiler and flags of this build, for bug reports.
 struct BuildInfo {

@@ -74,3 +74,25 @@ def test_softmax_of_a_class_that_leads(name: str, dtype: str) -> None:
         source = make_pool(BY_NAME[name], dtype, f"a lead of {gap}", t, z)
         worst = max(measure(source, np.arange(5)[None]), key=by_error)
         assert worst.error <= 1, str(worst)
+
+
+def test_focal_gradient_of_classes_that_are_all_but_tied() -> None:
+    """The sum over the classes, nine tenths of the derivative, comes with all of the error."""
+    case = BY_NAME["categorical_focal_crossentropy_from_logits"].case
+    variant = Variant(case, {"gamma": 0.5, "label_smoothing": 0.125})
+    last_digits = [6, 9, 9, 6, 7, 4, 7, 4, 5, 5]
+    z = np.array([[float(f"640.147433239044{digit}") for digit in last_digits]])
+    t = np.zeros_like(z)
+    t[0, -1] = 1
+    source = make_pool(variant, "float64", "all but tied", t, z)
+    worst = max(measure(source, np.arange(10)[None]), key=by_error)
+    assert worst.error <= 1, str(worst)
+
+
+def test_hessian_of_a_confident_logit() -> None:
+    """e / (1 + e)^2, over a mean of many: each rounding counts."""
+    variant = BY_NAME["binary_crossentropy_from_logits"]
+    t, z = np.ones((1, 1), np.float32), np.array([[-13.142300605773926]], np.float32)
+    source = make_pool(variant, "float32", "confident", t, z)
+    worst = max(measure(source, np.zeros((1, 1000), int), "hessian"), key=by_error)
+    assert worst.error <= 1, str(worst)

@@ -98,11 +98,10 @@ struct BinaryLabels : Pointwise {
     const V slope = fnma(against, e, with) / (V(1) + e);
     return constant(select(positive, slope, -slope), z);
   }
-  // sigmoid(z) sigmoid(-z)
+  // sigmoid(z) sigmoid(-z) = e / (1 + e)^2
   template <class V>
   static SIMDLOSS_INLINE V sigmoid_slope(V z, V e) {
-    const V sum = V(1) + e;
-    return constant(e / sum / sum, z);
+    return constant(e / fma(e, V(2) + e, V(1)), z);
   }
 
   // y softplus(-z) + (1 - y) softplus(z), for e = e^-|z|. Both softplus are ln(1 + e) and, where

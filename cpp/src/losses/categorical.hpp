@@ -222,7 +222,8 @@ struct CategoricalFocalCrossentropyFromLogits : Logits<CategoricalFocal> {
   }
 
   // With f the derivative of the term of a class by its own loss -ln q, and F the sum of all:
-  // F q - f = (F - f) q - f (1 - q).
+  // F q - f = (F - f) q - f (1 - q). What the difference and the first product lose is carried
+  // along, for F comes with almost all of the error that is allowed.
   template <class V, class Args>
   static SIMDLOSS_INLINE Slopes<V> slopes(const Terms<V>& sums, const Row<V>&, V scale,
                                           const Args&) {
@@ -233,7 +234,11 @@ struct CategoricalFocalCrossentropyFromLogits : Logits<CategoricalFocal> {
                                     const Args& args) {
     const Parts<V> x = parts(t, p, w, row, args);
     const V f = slope(x, args);
-    return s.values[1] * fnma(f, x.miss, (s.values[0] - f) * x.q);
+    V others = s.values[0];
+    const V others_rest = add_exactly(others, -f);
+    const V product = others * x.q;
+    const V rest = fma(others_rest, x.q, product_error(others, x.q, product));
+    return s.values[1] * (fnma(f, x.miss, product) + rest);
   }
 
  private:

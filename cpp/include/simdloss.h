@@ -37,7 +37,7 @@
  * major version is 1, a higher minor one. */
 #define SIMDLOSS_API_MAJOR 0
 #define SIMDLOSS_API_MINOR 1
-#define SIMDLOSS_API_VERSION ((uint32_t)SIMDLOSS_API_MAJOR << 16 | (uint32_t)SIMDLOSS_API_MINOR)
+#define SIMDLOSS_API_VERSION (SIMDLOSS_API_MAJOR * 0x10000u + SIMDLOSS_API_MINOR)
 
 /* Arrays may have at most this many dimensions. */
 #define SIMDLOSS_MAX_RANK 64
@@ -62,8 +62,8 @@ enum {
   SIMDLOSS_INTERNAL = 6 /* a bug in the library */
 };
 
-/* What went wrong, in the caller's memory: the argument at fault ("y_pred", "delta", "request",
- * ...), and what was expected, what was received and how to mend it. Both texts end with a zero
+/* What went wrong, in the caller's memory: the argument, member or parameter at fault ("y_pred",
+ * "delta", "request"; "axis" for the axes), and what was expected, what was received and how to mend it. Both texts end with a zero
  * byte; one that is too long is cut between characters and ends with "...". After success the
  * status is SIMDLOSS_OK and both are empty. */
 typedef struct simdloss_error {
@@ -196,13 +196,13 @@ typedef struct simdloss_param {
 } simdloss_param;
 
 /* Makes the loss `name`. Parameters that are not among the n_params given have their defaults.
- * class_weights, n_class_weights finite numbers >= 0, multiply what the classes contribute to the
+ * class_weight, n_class_weight finite numbers >= 0, multiply what the classes contribute to the
  * loss of a row (SIMDLOSS_HAS_CLASSES only); none: all 1. Calls check that there is one for each
  * class. SIMDLOSS_VALUE for a name of a loss or parameter that does not exist, for a parameter that
  * is given twice, and for numbers out of range. */
 SIMDLOSS_API simdloss_status simdloss_loss_create(const char* name, const simdloss_param* params,
-                                                  size_t n_params, const double* class_weights,
-                                                  size_t n_class_weights, simdloss_loss** loss,
+                                                  size_t n_params, const double* class_weight,
+                                                  size_t n_class_weight, simdloss_loss** loss,
                                                   simdloss_error* error) SIMDLOSS_NOEXCEPT;
 SIMDLOSS_API void simdloss_loss_destroy(simdloss_loss* loss) SIMDLOSS_NOEXCEPT;
 
@@ -238,7 +238,7 @@ typedef struct simdloss_request {
   int32_t labels;            /* SIMDLOSS_LABELS_AUTO */
   int32_t dtype;             /* SIMDLOSS_DTYPE_DEFAULT: y_pred's; default_dtype for integers */
   int32_t default_dtype;     /* SIMDLOSS_FLOAT32 */
-  int32_t threads;           /* 0: simdloss_num_threads(), or one if the work is not worth more */
+  int32_t threads;           /* 1 to 1024; 0: simdloss_num_threads(), or one for little work */
   int32_t axes_kind;         /* SIMDLOSS_AXES_LAST */
   const int64_t* axes;       /* with SIMDLOSS_AXES_LIST; negative ones count from the end */
   size_t n_axes;             /* 0 */
@@ -275,8 +275,8 @@ SIMDLOSS_API void simdloss_operands_init(simdloss_operands* operands,
  *
  * Dtype and shape of what simdloss_evaluate() writes: one number of rank 0 or, without a reduction,
  * the loss of each sample: y_pred's shape without the axes of a row. Of an empty batch it is as
- * empty, unless request->empty says what its mean is. Finds all that can be wrong before any work.
- * */
+ * empty, unless request->empty says what its mean is. Finds all that can be wrong before any work, but for
+ * shapes of circle and ctc, which calls check. */
 SIMDLOSS_API simdloss_status simdloss_result_type(const simdloss_loss* loss,
                                                   const simdloss_operands* operands,
                                                   const simdloss_request* request,
@@ -307,7 +307,8 @@ SIMDLOSS_API simdloss_status simdloss_gradient(const simdloss_loss* loss,
                                                const simdloss_mutable_array* out,
                                                simdloss_error* error) SIMDLOSS_NOEXCEPT;
 
-/* Both, in fewer passes. Errors call the gradient "out". */
+/* Both, in fewer passes. The gradient is written before SIMDLOSS_EMPTY_ERROR finds that the mean is
+ * over nothing. */
 SIMDLOSS_API simdloss_status simdloss_value_and_gradient(const simdloss_loss* loss,
                                                          const simdloss_operands* operands,
                                                          const simdloss_request* request,
@@ -327,8 +328,7 @@ SIMDLOSS_API simdloss_status simdloss_value_gradient_and_hessian(
 
 /* Writes to `out`, of y_pred's shape, the gradient of sum(cotangent * losses of samples): the
  * product of `cotangent`, which broadcasts to the losses, and their Jacobian by y_pred. The
- * operands have neither weights nor a mask; reduction and scale of the request are not read. Errors
- * of the cotangent's shape call it "sample_weight". */
+ * operands have neither weights nor a mask; reduction and scale of the request make no difference. */
 SIMDLOSS_API simdloss_status simdloss_vjp(const simdloss_loss* loss,
                                           const simdloss_operands* operands,
                                           const simdloss_array* cotangent,
@@ -380,7 +380,7 @@ SIMDLOSS_API simdloss_status simdloss_sums_get_info(const simdloss_sums* sums,
                                                     simdloss_error* error) SIMDLOSS_NOEXCEPT;
 
 /* Writes the sums to buffer[0, *size) in a format of fixed size that all machines read; equal sums
- * have equal bytes. *size is set in any case, with a null buffer nothing else; SIMDLOSS_VALUE if
+ * have equal bytes. *size is set whatever the buffer, with a null one nothing else; SIMDLOSS_VALUE if
  * `capacity` is less. */
 SIMDLOSS_API simdloss_status simdloss_sums_to_bytes(const simdloss_sums* sums, void* buffer,
                                                     size_t capacity, size_t* size,
@@ -415,8 +415,8 @@ SIMDLOSS_API const char* simdloss_available_isa(int32_t index) SIMDLOSS_NOEXCEPT
 SIMDLOSS_API simdloss_status simdloss_active_isa(const char** name, const char** reason,
                                                  simdloss_error* error) SIMDLOSS_NOEXCEPT;
 
-/* Makes all calls of the process use `name`; null returns to the default. */
-SIMDLOSS_API simdloss_status simdloss_force_isa(const char* name,
+/* Makes all calls of the process use `isa`; null returns to the default. */
+SIMDLOSS_API simdloss_status simdloss_force_isa(const char* isa,
                                                 simdloss_error* error) SIMDLOSS_NOEXCEPT;
 
 /* Threads that a large call uses, and where the number comes from: see num_threads_reason() in
@@ -428,7 +428,7 @@ SIMDLOSS_API simdloss_status simdloss_num_threads(int32_t* n, const char** reaso
 SIMDLOSS_API simdloss_status simdloss_set_num_threads(int32_t n,
                                                       simdloss_error* error) SIMDLOSS_NOEXCEPT;
 
-/* Threads that the last call of the calling thread ran on. */
+/* Threads that the last call of the calling thread ran on; 0 before its first one. */
 SIMDLOSS_API int32_t simdloss_last_num_threads(void) SIMDLOSS_NOEXCEPT;
 
 #ifdef __cplusplus

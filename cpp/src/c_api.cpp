@@ -75,9 +75,6 @@ void init(const void* defaults, std::size_t n_defaults, void* to, std::size_t st
 }
 
 simdloss_array_type to_c(const simdloss::ResultType& type) {
-  if (type.shape.size() > SIMDLOSS_MAX_RANK) {
-    fail(ErrorCode::kValue, "y_pred", "y_pred gives a result of more than 64 dimensions.");
-  }
   simdloss_array_type result{};
   result.dtype = static_cast<std::int32_t>(type.dtype);
   result.rank = static_cast<std::int32_t>(type.shape.size());
@@ -88,15 +85,15 @@ simdloss_array_type to_c(const simdloss::ResultType& type) {
 }  // namespace
 
 simdloss_status simdloss_loss_create(const char* name, const simdloss_param* params,
-                                     size_t n_params, const double* class_weights,
-                                     size_t n_class_weights, simdloss_loss** loss,
+                                     size_t n_params, const double* class_weight,
+                                     size_t n_class_weight, simdloss_loss** loss,
                                      simdloss_error* error) noexcept {
   return guarded(error, [&] {
     checked(loss, "loss") = nullptr;
     const simdloss::LossInfo& info = find(&checked(name, "name"));
     const std::vector<double> values = values_of(info, params, n_params);
-    if (n_class_weights > 0) checked(class_weights, "class_weight");
-    std::vector<double> weights(class_weights, class_weights + n_class_weights);
+    if (n_class_weight > 0) checked(class_weight, "class_weight");
+    std::vector<double> weights(class_weight, class_weight + n_class_weight);
     auto made = std::make_unique<simdloss_loss>(
         simdloss_loss{simdloss::bind_loss(info, values, std::move(weights))});
     *loss = made.release();

@@ -149,8 +149,8 @@ simdloss_status simdloss_active_isa(const char** name, const char** reason,
   });
 }
 
-simdloss_status simdloss_force_isa(const char* name, simdloss_error* error) noexcept {
-  return guarded(error, [&] { simdloss::force_isa(name != nullptr ? name : ""); });
+simdloss_status simdloss_force_isa(const char* isa, simdloss_error* error) noexcept {
+  return guarded(error, [&] { simdloss::force_isa(isa != nullptr ? isa : ""); });
 }
 
 simdloss_status simdloss_num_threads(int32_t* n, const char** reason,

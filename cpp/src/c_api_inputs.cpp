@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <cstring>
 #include <exception>
 #include <new>
@@ -80,10 +81,22 @@ constexpr const char* kOutOfMemory = "There is not enough memory.";
 // A struct of options larger than this is one whose size was not set.
 constexpr std::size_t kMaxStruct = 4096;
 
-// A copy of a struct of options, of any version.
+// The sizes that structs of options had in version 0.1 of the API: never to be changed. Members that
+// are added leave no padding at the end, whose bytes would be taken for members.
+template <class Struct>
+constexpr std::size_t kFirstSize = 0;
+template <>
+constexpr std::size_t kFirstSize<simdloss_request> = offsetof(simdloss_request,
+                                                              interrupted_context) +
+                                                     sizeof(void*);
+template <>
+constexpr std::size_t kFirstSize<simdloss_operands> = offsetof(simdloss_operands, ref_embeddings) +
+                                                      sizeof(void*);
+
+// A copy of a struct of options, of any version; members that it does not have are 0.
 template <class Struct>
 Struct read_struct(const Struct& given, const char* argument) {
-  constexpr std::size_t kFirst = sizeof(Struct);  // what version 0.1 of the API had
+  constexpr std::size_t kFirst = kFirstSize<Struct>;
   const std::size_t size = given.struct_size;
   if (size < kFirst || size > kMaxStruct) {
     const std::string type = std::string("simdloss_") + argument;
@@ -99,8 +112,8 @@ Struct read_struct(const Struct& given, const char* argument) {
          std::string(argument) + " sets members that simdloss " + build_info().version +
              " does not have. Fix: leave them 0, or use a newer library.");
   }
-  Struct copy;
-  std::memcpy(&copy, &given, sizeof copy);
+  Struct copy{};
+  std::memcpy(&copy, &given, std::min(size, sizeof copy));
   return copy;
 }
 

@@ -39,7 +39,12 @@ simdloss_status simdloss_sums_add(simdloss_sums* sums, const simdloss_loss* loss
                                "_MEAN_WITH_SAMPLE_WEIGHT for sums; "
                                "received SIMDLOSS_REDUCTION_NONE.");
                         }
-                        state.merge(simdloss::partial_sums(bound, o, r));
+                        const PartialSums added = simdloss::partial_sums(bound, o, r);
+                        try {
+                          state.merge(added);
+                        } catch (const simdloss::Error& error) {  // it calls them "other"
+                          fail(error.code(), "loss", error.what());
+                        }
                       });
 }
 

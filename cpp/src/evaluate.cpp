@@ -168,7 +168,7 @@ void evaluate_rows(const Call& call, char* out) {
 }
 
 void evaluate_call(Call& call, const MutableArrayView& out) {
-  place_output(out, call.plan);
+  place_output(out, "out", call.plan);
   char* const data = static_cast<char*>(out.data);
   if (call.request.reduction == Reduction::kNone) {
     evaluate_rows(call, data);

@@ -261,9 +261,10 @@ void derive_all(const Derivation& what) {
 
 void derive(const BoundLoss& loss, const Operands& operands, const Request& request,
             const Outputs& to) {
-  Call call(checked(loss), operands, request, {to.gradient, to.hessian});
   const bool has_value = to.value != nullptr;
-  if (has_value) place_output(*to.value, call.plan);
+  Call call(checked(loss), operands, request,
+            {to.gradient, to.hessian, has_value ? "gradient" : "out"});
+  if (has_value) place_output(*to.value, "value", call.plan);
   const bool by_sample = request.reduction == Reduction::kNone;
   if (call.plan.rows == 0 && is_unreduced(call.plan)) return;
   Value value;
@@ -341,7 +342,17 @@ void vjp(const BoundLoss& loss, const Operands& operands, const ArrayView& cotan
   Request reduced = request;
   reduced.reduction = Reduction::kSum;
   reduced.scale.reset();
-  derive(loss, weighted, reduced, {nullptr, &out});
+  try {
+    derive(loss, weighted, reduced, {nullptr, &out});
+  } catch (const Error& error) {
+    const std::string name = "sample_weight";
+    if (error.argument() != name) throw;
+    std::string message = error.what();
+    for (auto at = message.find(name); at != std::string::npos; at = message.find(name)) {
+      message.replace(at, name.size(), "cotangent");
+    }
+    throw Error(error.code(), "cotangent", message);
+  }
 }
 
 }  // namespace simdloss

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "labels.hpp"
 
-#include <charconv>
 #include <cmath>
 #include <cstring>
+#include <type_traits>
 
 #include "half.hpp"
 #include "layout.hpp"
+#include "text.hpp"
 
 namespace simdloss {
 namespace {
@@ -80,9 +81,12 @@ ClassId read_class_id(const char* from, DType dtype) {
 
 std::string element_text(const char* from, DType dtype) {
   return with_reader(dtype, [&](auto element) {
-    char text[32];
-    const auto end = std::to_chars(text, text + sizeof text, element(from)).ptr;
-    return std::string(text, end);
+    const auto x = element(from);
+    if constexpr (std::is_floating_point_v<decltype(x)>) {
+      return to_text(x);
+    } else {
+      return std::to_string(x);
+    }
   });
 }
 

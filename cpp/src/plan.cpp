@@ -168,7 +168,7 @@ Layout split_rows(const LossInfo* info, const Operands& operands, const Request&
                   const DerivativeViews& derivatives, Plan& plan) {
   if (info != nullptr && info->axis_kind == AxisKind::kNone) {
     if (derivatives.gradient != nullptr) {
-      derivative_layout(*derivatives.gradient, "out", operands.y_pred,
+      derivative_layout(*derivatives.gradient, derivatives.gradient_name, operands.y_pred,
                         to_layout(operands.y_pred, "y_pred"));
     }
     return split_batch(*info, operands, plan);
@@ -190,9 +190,10 @@ Layout split_rows(const LossInfo* info, const Operands& operands, const Request&
   }
   Layout written[2];
   const MutableArrayView* const views[2] = {derivatives.gradient, derivatives.hessian};
+  const char* const names[2] = {derivatives.gradient_name, "hessian"};
   for (int k = 0; k < 2; ++k) {
     if (views[k] == nullptr) continue;
-    written[k] = derivative_layout(*views[k], k == 0 ? "out" : "hessian", operands.y_pred, p);
+    written[k] = derivative_layout(*views[k], names[k], operands.y_pred, p);
     plan.dtype[kGradient + k] = views[k]->dtype;
     plan.derivatives[k] = static_cast<char*>(views[k]->data);
   }
@@ -303,22 +304,22 @@ bool is_unreduced(const Plan& plan) {
   return plan.reduction == Reduction::kNone || (empty_batch && plan.empty == Empty::kZero);
 }
 
-void place_output(const MutableArrayView& out, Plan& plan) {
-  const Layout layout = to_layout(out, "out");
+void place_output(const MutableArrayView& out, const char* name, Plan& plan) {
+  const Layout layout = to_layout(out, name);
   Layout expected;
   if (is_unreduced(plan)) {
     expected.rank = plan.loss_rank;
     std::copy_n(plan.loss_shape, plan.loss_rank, expected.size);
   }
   if (!same_shape(layout, expected)) {
-    throw Error(ErrorCode::kValue, "out",
-                "out must have the shape of the result, " + to_text(expected) + "; received " +
-                    to_text(layout) + ".");
+    throw Error(ErrorCode::kValue, name,
+                std::string(name) + " must have the shape of the result, " + to_text(expected) +
+                    "; received " + to_text(layout) + ".");
   }
   if (!is_floating(out.dtype)) {
     throw Error(
-        ErrorCode::kType, "out",
-        std::string("out must have a floating dtype; received ") + dtype_name(out.dtype) + ".");
+        ErrorCode::kType, name,
+        std::string(name) + " must have a floating dtype; received " + dtype_name(out.dtype) + ".");
   }
   plan.dtype[kOut] = out.dtype;
   if (plan.reduction != Reduction::kNone) return;

@@ -17,6 +17,7 @@ enum Operand : int { kTrue, kPred, kWeight, kMask, kOut, kGradient, kHessian, kO
 struct DerivativeViews {
   const MutableArrayView* gradient = nullptr;
   const MutableArrayView* hessian = nullptr;
+  const char* gradient_name = "out";  // in errors
 };
 
 // Dimensions that all operands share, outermost first, with each operand's stride in bytes (0 where
@@ -105,6 +106,6 @@ void make_plan(const BoundLoss* loss, const Operands& operands, const Request& r
 bool is_unreduced(const Plan& plan);
 
 // Checks the output against the plan and puts its strides into plan.outer. Throws Error.
-void place_output(const MutableArrayView& out, Plan& plan);
+void place_output(const MutableArrayView& out, const char* name, Plan& plan);
 
 }  // namespace simdloss

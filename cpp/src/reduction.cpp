@@ -229,7 +229,8 @@ PartialSums PartialSums::from_bytes(const std::uint8_t* bytes, std::size_t n_byt
   }
 
   const bool converted = state.converts_labels && state.all_labels_binary;
-  if (reduction > static_cast<std::uint8_t>(Reduction::kMeanWithSampleWeight) ||
+  if (reduction == static_cast<std::uint8_t>(Reduction::kNone) ||
+      reduction > static_cast<std::uint8_t>(Reduction::kMeanWithSampleWeight) ||
       dtype > static_cast<std::uint8_t>(DType::kFloat64) || !is_floating(state.result_dtype) ||
       flags > (kConvertsLabels | kIsScalar) || all_labels_binary > 1 ||
       (!state.converts_labels && !state.all_labels_binary) ||

@@ -315,7 +315,7 @@ static void test_sums(void) {
   REQUIRE_OK(simdloss_sums_to_bytes(expected, expected_bytes, size, &n, &error));
   CHECK(memcmp(bytes, expected_bytes, size) == 0);
 
-  CHECK_FAILS(simdloss_sums_add(sums, other_loss, &whole, NULL, &error), SIMDLOSS_VALUE, "other",
+  CHECK_FAILS(simdloss_sums_add(sums, other_loss, &whole, NULL, &error), SIMDLOSS_VALUE, "loss",
               "same loss");
   CHECK_FAILS(simdloss_sums_add(sums, loss, &whole, &none, &error), SIMDLOSS_VALUE, "reduction",
               "REDUCTION_NONE");

@@ -197,6 +197,22 @@ def test_arrays_that_are_written(
         assert (bad == 7).all()
 
 
+@bad_views
+def test_values_and_gradients_are_called_so(
+    members: dict[str, Any], status: int, part: str
+) -> None:
+    loss, o, r = Loss("mean_squared_error"), operands(T, P), request()
+    good = {"value": np.full((), 7, np.float32), "gradient": np.full((3, 2), 7, np.float32)}
+    for name in good:
+        other_shape = np.full((5,), 7, np.float32)
+        for bad in (changed(good[name], **members), c_api.view(other_shape)):
+            views = [byref(bad if key == name else c_api.view(x)) for key, x in good.items()]
+            with pytest.raises(Failure, match=name) as failure:
+                call("value_and_gradient", loss.handle, byref(o), byref(r), *views)
+            assert failure.value.argument == name
+        assert all((x == 7).all() for x in good.values())
+
+
 # --- Options ------------------------------------------------------------------------------------
 
 
@@ -317,7 +333,7 @@ def test_a_cotangent_and_weights() -> None:
     with refused(VALUE, "operands", "neither weights nor a mask"):
         loss.vjp(o, np.ones(3), request())
     for bad in (np.ones(4), np.ones((3, 2, 2))):
-        with refused(VALUE, "sample_weight"):
+        with refused(VALUE, "cotangent", "cotangent"):
             loss.vjp(operands(T, P), bad, request())
 
 
@@ -335,7 +351,7 @@ def test_sums_are_unchanged_by_errors() -> None:
     for bad, members, argument in (
         (operands(np.array([0, 1, 2]), P), {}, "y_true"),
         (o, {"reduction": 0}, "reduction"),
-        (o, {"dtype": CONSTANTS["FLOAT64"]}, "other"),
+        (o, {"dtype": CONSTANTS["FLOAT64"]}, "loss"),
     ):
         with refused(VALUE, argument):
             sums.add(loss, bad, request(**members))
@@ -346,7 +362,10 @@ def test_sums_are_unchanged_by_errors() -> None:
 
 def test_bytes_of_sums() -> None:
     data = Sums().to_bytes()
-    for bad in (b"", data[:-1], data + b"0", b"x" + data[1:], data[:8] + b"9" + data[9:]):
+    unreduced = data[:12] + b"\0" + data[13:]
+    others = (b"", data[:-1], data + b"0", b"x" + data[1:], data[:8] + b"9" + data[9:])
+    assert Sums(data).to_bytes() == data
+    for bad in (*others, unreduced):
         with refused(VALUE, "bytes"):
             Sums(bad)
     size, buffer = c_size_t(), ctypes.create_string_buffer(len(data))

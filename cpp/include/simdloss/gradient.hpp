@@ -46,7 +46,8 @@ SIMDLOSS_API ResultType gradient_type(const BoundLoss& loss, const Operands& ope
 SIMDLOSS_API void gradient(const BoundLoss& loss, const Operands& operands, const Request& request,
                            const MutableArrayView& out);
 
-/// evaluate() and gradient() in one pass over the predictions (two for losses of whole rows).
+/// evaluate() and gradient() in one pass over the predictions (two for losses of whole rows). The
+/// gradient is written before Empty::kRaise finds that the mean is over nothing.
 SIMDLOSS_API void value_and_gradient(const BoundLoss& loss, const Operands& operands,
                                      const Request& request, const MutableArrayView& value,
                                      const MutableArrayView& gradient);

@@ -48,7 +48,7 @@ SIMDLOSS_API void set_num_threads(int n);
 /// "no openmp" or "forked".
 SIMDLOSS_API const char* num_threads_reason();
 
-/// Threads that the calling thread's last evaluation ran on.
+/// Threads that the calling thread's last evaluation ran on; 0 before its first one.
 SIMDLOSS_API int last_num_threads();
 
 /// The file of the OpenMP runtime that runs the threads, of which a process may hold several. Empty

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 
 import simdloss
@@ -11,7 +12,8 @@ import simdloss
 DIRECTORIES = {
     "--include-dir": (simdloss.get_include, "print the directory of the C++ headers"),
     "--cmake-dir": (simdloss.get_cmake_dir, "print the directory for -Dsimdloss_DIR="),
-    "--library-dir": (simdloss.get_library_dir, "print the directory of the shared library"),
+    "--library-dir": (simdloss.get_library_dir, "print the directory of the C++ library"),
+    "--pkgconfig-dir": (simdloss.get_pkgconfig_dir, "print the directory for PKG_CONFIG_PATH"),
 }
 
 
@@ -29,8 +31,12 @@ def main(argv: list[str] | None = None) -> int:
             simdloss.show_config()
         else:
             print(DIRECTORIES[chosen.option][0]())
+        sys.stdout.flush()
     except (FileNotFoundError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:  # whoever reads has enough, as in `info | head -1`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for Python's last flush
         return 1
     return 0
 

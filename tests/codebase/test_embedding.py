@@ -35,6 +35,18 @@ FIND_PACKAGE = block("cmake", "LANGUAGES CXX)\n\nfind_package")
 INSTALLED = block("sh", "-DCMAKE_PREFIX_PATH")
 
 
+PKG_CONFIG = block("sh", "$PREFIX/lib/pkgconfig")
+(C_PROGRAM,) = blocks("c")
+
+needs_pkg_config = pytest.mark.skipif(
+    shutil.which("pkg-config") is None, reason="pkg-config is not installed"
+)
+in_a_wheel = pytest.mark.skipif(
+    not (Path(simdloss.__file__).parent / "lib").is_dir(),
+    reason="simdloss is not installed from a wheel",
+)
+
+
 @pytest.fixture(scope="session")
 def prefix(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return installed(tmp_path_factory.mktemp("prefix"))
@@ -67,16 +79,29 @@ def test_an_installed_core(tmp_path: Path, prefix: Path) -> None:
     assert output.endswith("\n2\n")
 
 
+@needs_pkg_config
 def test_pkg_config(tmp_path: Path, prefix: Path) -> None:
-    if shutil.which("pkg-config") is None:
-        pytest.skip("pkg-config is not installed")
-    script = block("sh", "pkg-config").replace("/lib/", f"/{next(prefix.glob('lib*')).name}/")
+    script = PKG_CONFIG.replace("/lib/", f"/{next(prefix.glob('lib*')).name}/")
     assert shell(script, project(tmp_path, "", PROGRAM), prefix) == "2\n"
 
 
+@needs_pkg_config
+def test_pkg_config_for_c(tmp_path: Path, prefix: Path) -> None:
+    (tmp_path / "main.c").write_text(C_PROGRAM)
+    script = PKG_CONFIG.replace("/lib/", f"/{next(prefix.glob('lib*')).name}/")
+    script = script.replace("g++ -std=c++17 main.cpp", "gcc -std=c99 main.c")
+    assert shell(script, tmp_path, prefix) == "1\n"
+
+
+@needs_pkg_config
+@in_a_wheel
+def test_pkg_config_of_the_wheel(tmp_path: Path) -> None:
+    (tmp_path / "main.c").write_text(C_PROGRAM)
+    assert shell(block("sh", "--pkgconfig-dir"), tmp_path, tmp_path) == "1\n"
+
+
+@in_a_wheel
 def test_the_wheel(tmp_path: Path) -> None:
-    if not (Path(simdloss.__file__).parent / "lib").is_dir():
-        pytest.skip("simdloss is not installed from a wheel")
     script = block("sh", "--cmake-dir")
     assert shell(script, project(tmp_path, FIND_PACKAGE, PROGRAM), tmp_path).endswith("\n2\n")
 
@@ -101,11 +126,19 @@ def test_code(tmp_path: Path, prefix: Path) -> None:
 
 
 def test_c(tmp_path: Path, prefix: Path) -> None:
-    (program,) = blocks("c")
-    (tmp_path / "main.c").write_text(program)
+    (tmp_path / "main.c").write_text(C_PROGRAM)
     (tmp_path / "CMakeLists.txt").write_text(block("cmake", "LANGUAGES C CXX"))
     strict = "export CFLAGS='-std=c99 -Wall -Wextra -Wpedantic -Wconversion -Werror'\n"
     assert shell(strict + INSTALLED, tmp_path, prefix).endswith("\n1\n")
+
+
+def test_c_without_cpp_is_refused(tmp_path: Path, prefix: Path) -> None:
+    lists = block("cmake", "LANGUAGES C CXX").replace("LANGUAGES C CXX", "LANGUAGES C")
+    (tmp_path / "CMakeLists.txt").write_text(lists)
+    command = f"! {INSTALLED.splitlines()[0]}"
+    assert "needs the runtime of C++: project(... LANGUAGES C CXX)" in " ".join(
+        shell(command, tmp_path, prefix).split()
+    )
 
 
 def test_options_exist() -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import re
 import subprocess
 from pathlib import Path
@@ -10,9 +11,12 @@ from pathlib import Path
 import pytest
 
 import simdloss._core
+from support import c_api
+from support.builds import ROOT
 
-HEADERS = Path(__file__).parents[2] / "cpp/include"
-LIBRARY = Path(simdloss.__file__).parent / "lib/libsimdloss.so"
+HEADERS = ROOT / "cpp/include"
+PACKAGE = Path(simdloss.__file__).parent
+LIBRARY = c_api.IN_WHEEL
 MODULE = Path(simdloss._core.__file__)
 MARKED = re.compile(r"SIMDLOSS_API\s+(?:[\w:<>*&]+\s+)*?[*&]*(\w+)\s*(?:\(|final|:(?!:)|\{)")
 
@@ -21,6 +25,10 @@ in_a_wheel = pytest.mark.skipif(not LIBRARY.exists(), reason="the core is linked
 
 def run(*command: str | Path) -> str:
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def squeezed(text: str) -> str:
+    return re.sub(r"[ \t]+", " ", text)
 
 
 def exported(library: Path, but: str = "") -> set[str]:
@@ -51,6 +59,7 @@ def test_the_library_exports_its_public_functions_and_classes() -> None:
     seen = {re.sub(r"\[abi:\w+\]|\(.*", "", n).removeprefix("simdloss::") for n in names}
     assert {name.split("::")[0] for name in seen} == public()
     assert {"evaluate", "gradient", "PartialSums", "Error"} <= public()
+    assert {name for name in names if name.startswith("simdloss_")} == c_api.DECLARED
 
 
 @in_a_wheel
@@ -60,7 +69,27 @@ def test_the_module_exports_its_entry_alone() -> None:
 
 
 @in_a_wheel
+def test_programs_ask_for_the_minor_version() -> None:
+    """[Compatibility] in docs/embedding.md: the interface may change with it."""
+    name = "libsimdloss.so." + ".".join(simdloss.__version__.split(".")[:2])
+    assert [path.name for path in PACKAGE.glob("lib/lib*")] == [name]
+    assert f"(SONAME) Library soname: [{name}]" in squeezed(run("readelf", "-d", LIBRARY))
+    assert f"(NEEDED) Shared library: [{name}]" in squeezed(run("readelf", "-d", MODULE))
+
+
+@in_a_wheel
 def test_what_the_libraries_need() -> None:
     system = {"libstdc++", "libm", "libgcc_s", "libc", "libpthread", "ld-linux-x86-64"}
     assert needed(LIBRARY) - system == {"libgomp"}
     assert needed(MODULE) - system == {"libsimdloss"}
+
+
+def test_licences_of_what_is_bundled() -> None:
+    bundled = PACKAGE.parent / "simdloss.libs"
+    if not bundled.is_dir():
+        pytest.skip("simdloss is not installed from a portable wheel")
+    files = importlib.metadata.files("simdloss") or []
+    texts = {path.name: path.read_text() for path in files if "licenses" in path.parts}
+    assert texts.keys() >= {path.name for path in (ROOT / "LICENSES").iterdir()} | {"LICENSE"}
+    for path in bundled.iterdir():
+        assert path.name.split("-")[0] + "*" in texts["libgomp.txt"], path

@@ -3,8 +3,11 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +25,12 @@ DIRECTORIES = {
         simdloss.get_cmake_dir,
         "--cmake-dir",
     ),
-    "lib": ("lib/libsimdloss.so", simdloss.get_library_dir, "--library-dir"),
+    "lib": ("lib/libsimdloss.so.0.1", simdloss.get_library_dir, "--library-dir"),
+    "lib/pkgconfig": (
+        "lib/pkgconfig/simdloss.pc",
+        simdloss.get_pkgconfig_dir,
+        "--pkgconfig-dir",
+    ),
 }
 
 
@@ -80,6 +88,15 @@ def test_info_prints_every_entry(capsys: pytest.CaptureFixture[str]) -> None:
     assert [line.split()[0] for line in lines] == list(simdloss.config())
 
 
+def test_info_for_a_reader_that_has_enough() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "simdloss", "info"]
+    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, check=False)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (1, b"")
+
+
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
         main(["--version"])
@@ -120,6 +137,18 @@ def test_directories_of_a_wheel(
     assert function() == str(tmp_path / directory)
     assert main([option]) == 0
     assert capsys.readouterr().out == f"{tmp_path / directory}\n"
+
+
+@pytest.mark.parametrize(
+    "name", ["libsimdloss.so", "libsimdloss.dylib", "libsimdloss.a", "simdloss.lib"]
+)
+def test_libraries_of_other_systems(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "lib" / name).touch()
+    monkeypatch.setattr(_package, "_PACKAGE", tmp_path)
+    assert simdloss.get_library_dir() == str(tmp_path / "lib")
 
 
 @pytest.mark.parametrize("directory", DIRECTORIES)

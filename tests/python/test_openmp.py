@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import pytest
 
-import simdloss
-from support.openmp_runs import need, run
+from support.openmp_runs import has_two_cpus, need, run
 
-pytestmark = pytest.mark.skipif(simdloss.get_num_threads() < 2, reason="needs two CPUs")
+pytestmark = pytest.mark.skipif(not has_two_cpus(), reason="needs two CPUs")
 
 # What is imported, the function of support.openmp_peers, and the environment.
 PEERS: dict[str, tuple[str, str, dict[str, str]]] = {

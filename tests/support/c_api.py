@@ -40,7 +40,7 @@ CONSTANTS = {name: int(x) for name, x in re.findall(r"\bSIMDLOSS_(\w+) = (-?\d+)
 DECLARED = set(re.findall(r"^SIMDLOSS_API [^;(]*?\b(simdloss_\w+)\(", HEADER, re.MULTILINE))
 
 PACKAGE = Path(simdloss.__file__).parent
-IN_WHEEL = PACKAGE / "lib/libsimdloss.so"
+IN_WHEEL = next(PACKAGE.glob("lib/libsimdloss.so*"), PACKAGE / "lib/libsimdloss.so")
 NO_LIBRARY = (
     "this package is linked with a static core: install a wheel, or name a shared library with "
     "SIMDLOSS_LIBRARY"

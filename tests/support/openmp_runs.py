@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib.util import find_spec
 
 import pytest
@@ -16,6 +17,13 @@ SETTINGS = {
     "OPENBLAS_NUM_THREADS": "1",
     "NUMBA_NUM_THREADS": "2",
 }
+
+
+@cache
+def has_two_cpus() -> bool:
+    """Whether affinity, quota and the build allow two threads, if OpenMP asks for them."""
+    code = "import simdloss; print(simdloss.get_num_threads())"
+    return run_python(code, SETTINGS) == "2"
 
 
 def run(code: str, env: dict[str, str] | None = None, first: str = "") -> None:

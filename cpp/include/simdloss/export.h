@@ -6,8 +6,12 @@
  * and pkg-config define SIMDLOSS_STATIC for the static library, which exports nothing. */
 #if defined(SIMDLOSS_STATIC)
 #define SIMDLOSS_API
-#else
+#elif defined(__GNUC__) || defined(__clang__)
 #define SIMDLOSS_API __attribute__((visibility("default")))
+#elif defined(_MSC_VER)
+#error "The shared library of simdloss needs GCC or Clang; the static one needs SIMDLOSS_STATIC"
+#else
+#define SIMDLOSS_API
 #endif
 
 #endif

@@ -42,8 +42,8 @@ simdloss_status simdloss_sums_add(simdloss_sums* sums, const simdloss_loss* loss
                         const PartialSums added = simdloss::partial_sums(bound, o, r);
                         try {
                           state.merge(added);
-                        } catch (const simdloss::Error& error) {  // it calls them "other"
-                          fail(error.code(), "loss", error.what());
+                        } catch (const simdloss::Error& refused) {  // it calls them "other"
+                          fail(refused.code(), "loss", refused.what());
                         }
                       });
 }

@@ -222,8 +222,7 @@ struct CategoricalFocalCrossentropyFromLogits : Logits<CategoricalFocal> {
   }
 
   // With f the derivative of the term of a class by its own loss -ln q, and F the sum of all:
-  // F q - f = (F - f) q - f (1 - q). What the difference and the first product lose is carried
-  // along, for F comes with almost all of the error that is allowed.
+  // (F - f) q - f (1 - q), the first term without another rounding: F has almost all of the error.
   template <class V, class Args>
   static SIMDLOSS_INLINE Slopes<V> slopes(const Terms<V>& sums, const Row<V>&, V scale,
                                           const Args&) {
@@ -395,8 +394,7 @@ struct SparseCategoricalCrossentropyFromLogits : CrossentropyOfLogits<SparseCate
 // Categorical generalized crossentropy: w (1 - p^q) / q for the probability p of the row's class,
 // neither normalised nor clipped.
 // Domain: p in [0, 1], q > 0. Max error: 4 u L.
-// Source: keras.losses.categorical_generalized_cross_entropy; Zhang and Sabuncu (2018),
-// arXiv:1805.07836.
+// Source: keras.losses.categorical_generalized_cross_entropy; Zhang, Sabuncu (2018), arXiv:1805.07836.
 struct CategoricalGeneralizedCrossEntropy : Categorical {
   static constexpr const char* name = "categorical_generalized_cross_entropy";
   static constexpr Target target = Target::kClassId;

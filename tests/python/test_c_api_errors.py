@@ -203,7 +203,7 @@ def test_values_and_gradients_are_called_so(
 ) -> None:
     loss, o, r = Loss("mean_squared_error"), operands(T, P), request()
     good = {"value": np.full((), 7, np.float32), "gradient": np.full((3, 2), 7, np.float32)}
-    for name in good:
+    for name in good if "shape" not in members else ["gradient"]:  # a value has no dimensions
         other_shape = np.full((5,), 7, np.float32)
         for bad in (changed(good[name], **members), c_api.view(other_shape)):
             views = [byref(bad if key == name else c_api.view(x)) for key, x in good.items()]

@@ -63,9 +63,9 @@ enum {
 };
 
 /* What went wrong, in the caller's memory: the argument, member or parameter at fault ("y_pred",
- * "delta", "request"; "axis" for the axes), and what was expected, what was received and how to mend it. Both texts end with a zero
- * byte; one that is too long is cut between characters and ends with "...". After success the
- * status is SIMDLOSS_OK and both are empty. */
+ * "delta", "request"; "axis" for the axes), and what was expected, what was received and how to
+ * mend it. Both texts end with a zero byte; one that is too long is cut between characters and ends with
+ * "...". After success the status is SIMDLOSS_OK and both are empty. */
 typedef struct simdloss_error {
   simdloss_status status;
   char argument[60];
@@ -275,8 +275,8 @@ SIMDLOSS_API void simdloss_operands_init(simdloss_operands* operands,
  *
  * Dtype and shape of what simdloss_evaluate() writes: one number of rank 0 or, without a reduction,
  * the loss of each sample: y_pred's shape without the axes of a row. Of an empty batch it is as
- * empty, unless request->empty says what its mean is. Finds all that can be wrong before any work, but for
- * shapes of circle and ctc, which calls check. */
+ * empty, unless request->empty says what its mean is. Finds all that can be wrong before any work,
+ * but for shapes of circle and ctc, which calls check. */
 SIMDLOSS_API simdloss_status simdloss_result_type(const simdloss_loss* loss,
                                                   const simdloss_operands* operands,
                                                   const simdloss_request* request,
@@ -328,7 +328,7 @@ SIMDLOSS_API simdloss_status simdloss_value_gradient_and_hessian(
 
 /* Writes to `out`, of y_pred's shape, the gradient of sum(cotangent * losses of samples): the
  * product of `cotangent`, which broadcasts to the losses, and their Jacobian by y_pred. The
- * operands have neither weights nor a mask; reduction and scale of the request make no difference. */
+ * operands have neither weights nor a mask; reduction and scale make no difference. */
 SIMDLOSS_API simdloss_status simdloss_vjp(const simdloss_loss* loss,
                                           const simdloss_operands* operands,
                                           const simdloss_array* cotangent,
@@ -380,8 +380,8 @@ SIMDLOSS_API simdloss_status simdloss_sums_get_info(const simdloss_sums* sums,
                                                     simdloss_error* error) SIMDLOSS_NOEXCEPT;
 
 /* Writes the sums to buffer[0, *size) in a format of fixed size that all machines read; equal sums
- * have equal bytes. *size is set whatever the buffer, with a null one nothing else; SIMDLOSS_VALUE if
- * `capacity` is less. */
+ * have equal bytes. *size is set whatever the buffer, with a null one nothing else; SIMDLOSS_VALUE
+ * if `capacity` is less. */
 SIMDLOSS_API simdloss_status simdloss_sums_to_bytes(const simdloss_sums* sums, void* buffer,
                                                     size_t capacity, size_t* size,
                                                     simdloss_error* error) SIMDLOSS_NOEXCEPT;

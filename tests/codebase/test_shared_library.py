@@ -62,7 +62,6 @@ def test_the_library_exports_its_public_functions_and_classes() -> None:
     assert {name for name in names if name.startswith("simdloss_")} == c_api.DECLARED
 
 
-@in_a_wheel
 def test_the_module_exports_its_entry_alone() -> None:
     weak = "VWu"  # type information and the like of the standard library
     assert exported(MODULE, but=weak) == {"PyInit__core"}

@@ -67,8 +67,8 @@ inline std::vector<double> default_params(const LossInfo& info) {
 /// Whether {0, 1} labels stand for {-1, 1} (losses with converts_binary_labels only).
 enum class Labels : std::uint8_t { kAuto, kBinary, kSigned };
 
-/// Everything about a call that is neither loss nor data. What a loss has no use for is not read, but
-/// counts where sums are merged.
+/// Everything about a call that is neither loss nor data. What a loss has no use for is not read,
+/// but counts where sums are merged.
 struct Request {
   Axes axes;
   Reduction reduction = Reduction::kMean;
@@ -117,9 +117,8 @@ struct ResultType {
 };
 
 /// Those of what evaluate() writes. Validates everything that can be known before any work, but for
-/// shapes of circle and ctc, which calls check; throws
-/// Error: kValue for shapes, axes and options, kType for dtypes, kNotSupported for what the loss
-/// does not have.
+/// shapes of circle and ctc, which calls check; throws Error: kValue for shapes, axes and options,
+/// kType for dtypes, kNotSupported for what the loss does not have.
 SIMDLOSS_API ResultType result_type(const BoundLoss& loss, const Operands& operands,
                                     const Request& request);
 

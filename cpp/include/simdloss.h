@@ -64,8 +64,8 @@ enum {
 
 /* What went wrong, in the caller's memory: the argument, member or parameter at fault ("y_pred",
  * "delta", "request"; "axis" for the axes), and what was expected, what was received and how to
- * mend it. Both texts end with a zero byte; one that is too long is cut between characters and ends with
- * "...". After success the status is SIMDLOSS_OK and both are empty. */
+ * mend it. Both texts end with a zero byte; one that is too long is cut between characters and ends
+ * with "...". After success the status is SIMDLOSS_OK and both are empty. */
 typedef struct simdloss_error {
   simdloss_status status;
   char argument[60];

@@ -160,8 +160,11 @@ stage_neon() {
   rm -rf "$package"
   mkdir -p "$package"
   cp -r python/simdloss "$package/"
+  # This machine's headers of Python and NumPy: on 64-bit Linux they are alike.
   cmake --preset aarch64 -DSIMDLOSS_BUILD_PYTHON=ON -DPYTHON_MODULE_EXTENSION="$suffix" \
     -DCMAKE_LIBRARY_OUTPUT_DIRECTORY="$package/simdloss" \
+    -DPython_INCLUDE_DIR="$(python -c 'import sysconfig; print(sysconfig.get_path("include"))')" \
+    -DPython_NumPy_INCLUDE_DIR="$(python -c 'import numpy; print(numpy.get_include())')" \
     -Dpybind11_DIR="$(python -m pybind11 --cmakedir)" >/dev/null
   cmake --build --preset aarch64 --target _core
   PYTHONPATH=$package SIMDLOSS_EXPECTED_ISA=neon "$python/python" -m pytest "${smoke_tests[@]}"

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Parallel loops by numba, kept in NUMBA_CACHE_DIR; NUMBA_THREADING_LAYER chooses who runs them."""
 
+# Without numba its decorators have no types, and nothing is left to be ignored.
+# mypy: disallow-untyped-decorators=False, warn-unused-ignores=False
+
 from __future__ import annotations
 
 import ctypes

@@ -111,7 +111,8 @@ typedef struct simdloss_array {
   const int64_t* strides;
 } simdloss_array;
 
-/* A borrowed array of floating dtype that is written, and must not overlap any that is read. */
+/* A borrowed array of floating dtype that is written. It must not overlap any that is read; that is
+ * not checked. */
 typedef struct simdloss_mutable_array {
   void* data;
   int32_t dtype;
@@ -244,7 +245,7 @@ typedef struct simdloss_request {
   size_t n_axes;             /* 0 */
   double epsilon;            /* 1e-7; probabilities are clipped to [epsilon, 1 - epsilon] */
   double scale;              /* with has_scale: what derivatives take for the reduction's factor */
-  int64_t ignore_class;      /* with has_ignore_class: rows of this class are skipped */
+  int64_t ignore_class;      /* with has_ignore_class: rows of this class are outside the mask */
   int32_t has_scale;         /* 0 */
   int32_t has_ignore_class;  /* 0 */
   int (*interrupted)(void*); /* null; polled about every 0.1 s by the calling thread, must return */
@@ -347,7 +348,8 @@ typedef struct simdloss_sums simdloss_sums;
 typedef struct simdloss_sums_info {
   uint64_t count;       /* entries of the loss, after broadcasting with the weights */
   uint64_t valid_count; /* those not skipped: weight 0, mask false, class ignored */
-  double weight_sum;    /* sum of weights times mask as given, before broadcasting; count without */
+  double weight_sum;    /* sum of weights times mask, before broadcasting; count without either. A
+                         * class that is ignored is outside the mask */
   int32_t reduction;
   int32_t dtype; /* of the value */
 } simdloss_sums_info;
@@ -358,9 +360,10 @@ SIMDLOSS_API simdloss_status simdloss_sums_create(simdloss_sums** sums,
 SIMDLOSS_API void simdloss_sums_destroy(simdloss_sums* sums) SIMDLOSS_NOEXCEPT;
 
 /* Adds a part of the batch. SIMDLOSS_VALUE without a reduction, and if what was added before had
- * another loss, parameter, axis, epsilon, dtype or reduction. Parts add up to the whole where they
- * are cut along an axis of samples, one that no row reaches along; means by weights need a weight
- * for each sample; losses of SIMDLOSS_TARGET_PAIRS compare the samples of one part only. */
+ * another loss, parameter, axis, epsilon, dtype, reduction, ignore_class or labels. Parts add up to
+ * the whole where they are cut along an axis of samples, one that no row reaches along; means by
+ * weights need a weight for each sample; losses of SIMDLOSS_TARGET_PAIRS compare the samples of one
+ * part only. */
 SIMDLOSS_API simdloss_status simdloss_sums_add(simdloss_sums* sums, const simdloss_loss* loss,
                                                const simdloss_operands* operands,
                                                const simdloss_request* request,

@@ -53,10 +53,11 @@ std::vector<double> values_of(const simdloss::LossInfo& info, const simdloss_par
       for (std::size_t j = 0; j < n; ++j) {
         known += (j == 0 ? "" : ", ") + std::string(info.params[j].name);
       }
+      const bool is_logits = std::strcmp(name, "from_logits") == 0;
       fail(ErrorCode::kValue, name,
            std::string(info.name) + " has " +
                (n == 0 ? "no parameters" : "the parameters " + known) + "; received '" + name +
-               "'.");
+               "'." + (is_logits ? " Fix: losses of logits are named ..._from_logits." : ""));
     }
     if (is_given[i]) {
       fail(ErrorCode::kValue, name, std::string(name) + " must not be given more than once.");

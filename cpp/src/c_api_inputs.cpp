@@ -101,9 +101,9 @@ Struct read_struct(const Struct& given, const char* argument) {
   if (size < kFirst || size > kMaxStruct) {
     const std::string type = std::string("simdloss_") + argument;
     fail(ErrorCode::kValue, argument,
-         std::string(argument) + ".struct_size must be sizeof(" + type + "), " +
-             std::to_string(kFirst) + " or more; received " + std::to_string(size) +
-             ". Fix: call " + type + "_init() first.");
+         std::string(argument) + ".struct_size must be sizeof(" + type + "), from " +
+             std::to_string(kFirst) + " to " + std::to_string(kMaxStruct) + "; received " +
+             std::to_string(size) + ". Fix: call " + type + "_init() first.");
   }
   const auto* const bytes = reinterpret_cast<const unsigned char*>(&given);
   const auto is_set = [](unsigned char byte) { return byte != 0; };

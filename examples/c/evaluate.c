@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Categorical cross-entropy from C: of a whole batch, with its gradient, and of the same batch in
- * two chunks that are added up. */
+ * two chunks that are added up. Link it with -lm too, for exp(). */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

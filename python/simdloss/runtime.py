@@ -311,6 +311,8 @@ def config() -> dict[str, Any]:
     """
     build = _core.build_config()
     library = build["openmp_library"]
+    if _core.threads_context.get(None) is not None:
+        build["num_threads_reason"] = "using_num_threads"
     return {
         **build,
         "openmp_library": str(Path(library).resolve()) if library else "",

@@ -58,6 +58,9 @@ def test_reasons_follow_the_settings() -> None:
     finally:
         simdloss.set_num_threads(None)
     assert (config["num_threads"], config["num_threads_reason"]) == (3, "set")
+    with simdloss.using_num_threads(5):
+        config = simdloss.config()
+    assert (config["num_threads"], config["num_threads_reason"]) == (5, "using_num_threads")
 
 
 def test_the_runtime_of_openmp_is_one_of_those_loaded() -> None:

@@ -42,6 +42,7 @@ struct SIMDLOSS_API PartialSums {
   std::uint64_t mask_count = 0;   ///< n_m: entries of the mask as given; n without a mask
   ExactSum mask_sum;              ///< sum of the mask as given; n without a mask
   ExactSum weight_sum;  ///< sum of weights times mask before broadcasting; n without either
+                        ///< (a class that is ignored is outside the mask)
   ExactSum loss_sum;    ///< sum of weight times loss over the entries that take part
 
   /// The state of one loss that is a number of its own (rank 0), which Keras never divides by its

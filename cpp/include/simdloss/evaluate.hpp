@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <vector>
@@ -60,6 +61,7 @@ SIMDLOSS_API BoundLoss bind_loss(const LossInfo& info, const std::vector<double>
 /// What bind_loss() takes for `params` where nothing else is wanted.
 inline std::vector<double> default_params(const LossInfo& info) {
   std::vector<double> params;
+  params.reserve(static_cast<std::size_t>(info.n_params));
   for (int i = 0; i < info.n_params; ++i) params.push_back(info.params[i].default_value);
   return params;
 }

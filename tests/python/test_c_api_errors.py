@@ -313,6 +313,8 @@ def test_losses() -> None:
         Loss("tversky", {"gama": 1.0})
     with refused(VALUE, "delta", "no parameters"):
         Loss("poisson", {"delta": 1.0})
+    with refused(VALUE, "from_logits", "Fix: losses of logits are named ..._from_logits."):
+        Loss("categorical_crossentropy", {"from_logits": 1.0})
     with refused(VALUE, "class_weight", "no classes"):
         Loss("huber", weights=[1.0])
     with refused(VALUE, "class_weight", "3 classes", "received 2"):

@@ -93,15 +93,6 @@ constexpr const char* kEnvironment = "SIMDLOSS_ISA";
 
 std::atomic<std::int64_t> g_streamed_bytes{0};
 
-bool is_intel() {
-#if defined(__x86_64__)
-  unsigned highest, b, c, d;
-  return __get_cpuid(0, &highest, &b, &c, &d) != 0 && b == signature_INTEL_ebx;
-#else
-  return false;
-#endif
-}
-
 // The choice. Null until the first use.
 std::atomic<const KernelTable*> g_table{nullptr};
 std::atomic<const char*> g_reason{kDetected};
@@ -183,10 +174,8 @@ const char* isa_reason() {
 }
 
 std::int64_t streamed_bytes() noexcept {
-  static const std::int64_t wanted =
-      is_intel() ? std::int64_t{1} << 24 : std::numeric_limits<std::int64_t>::max();
   const std::int64_t set = g_streamed_bytes.load(std::memory_order_relaxed);
-  return set != 0 ? set : wanted;
+  return set != 0 ? set : std::int64_t{1} << 24;
 }
 
 void set_streamed_bytes(std::int64_t bytes) noexcept { g_streamed_bytes.store(bytes); }

@@ -11,9 +11,8 @@ struct KernelTable;
 /// and throws Error (kValue) if SIMDLOSS_ISA names something that cannot run here.
 const KernelTable& active_table();
 
-/// Outputs of that many bytes go past the caches. With the CPUs of Intel, where that was 20 to 25 %
-/// faster (Ice Lake), 16 MiB, half of the last level of many; with others never: on Zen 4 it was 10 to
-/// 50 % slower up to 512 MiB.
+/// Gradients of that many bytes go past the caches, if their kernels can do that: 16 MiB, half of the
+/// last level of many CPUs, unless set.
 std::int64_t streamed_bytes() noexcept;
 
 /// For tests; 0 brings back what the CPU wants.

@@ -91,6 +91,7 @@ void derive_rows(const Derivation& what, const RowLosses& rows, std::int64_t beg
     }
     if (out != nullptr) take_losses(what, out, tile, row, n, part ? &*part : nullptr);
   }
+  if (call.plan.streams) call.table.end_streams();
   if (part) {
     part->flush();
     const std::lock_guard lock(what.value->mutex);
@@ -121,6 +122,7 @@ void derive_long_rows(const Derivation& what, const RowLosses& rows) {
                     use(unit / segments.count, unit % segments.count,
                         sums[static_cast<std::size_t>(unit)]);
                   }
+                  if (call.plan.streams) call.table.end_streams();
                 });
     };
     const auto sums_of = [&](std::int64_t i) { return sums.data() + i * segments.count; };

@@ -75,7 +75,7 @@ void RowLosses::derive_slice(const Slice& slice, const Picks& picks, const Deriv
 
 // Whether kernels can write the derivatives of these rows to where they belong.
 bool RowLosses::writes_in_place(const Slice& slice) const {
-  if (plan_.streams || !is_in_place(kGradient, slice.derivatives[0])) return false;
+  if (!is_in_place(kGradient, slice.derivatives[0])) return false;
   return slice.derivatives[1].data == nullptr ||
          (is_in_place(kHessian, slice.derivatives[1]) &&
           slice.derivatives[0].stride == slice.derivatives[1].stride);
@@ -113,7 +113,8 @@ void RowLosses::derive_block(const Slice& block, const Picks& picks, std::int64_
                     what.scales.each,
                     what.scales.all,
                     what.class_ids,
-                    what.curvature == Curvature::kUpperBound};
+                    what.curvature == Curvature::kUpperBound,
+                    in_place && plan_.streams};
   if (!has_hessian) to.hessian = nullptr;
   const bool finite = has_hessian
                           ? loss_->row_hessians(rows, plan_.divisor, args_.bytes, to, losses)
@@ -131,7 +132,7 @@ void RowLosses::derive_block(const Slice& block, const Picks& picks, std::int64_
   }
   if (!in_place) {
     for (int k = 0; k < (has_hessian ? 2 : 1); ++k) {
-      store_tile(plan_, static_cast<Operand>(kGradient + k), call_.table, plan_.compute,
+      store_tile(plan_, static_cast<Operand>(kGradient + k), kernels_, plan_.compute,
                  block.derivatives[k], 0, plan_.cols, tiles[2 + k].bytes);
     }
   }
@@ -191,12 +192,12 @@ bool RowLosses::derive_range(const Slice& row, std::int64_t begin, std::int64_t 
                       : static_cast<void*>(tiles[2 + k].bytes);
     };
     if (sums != nullptr) loss_->accumulate(kTerms, part, facts, args_.bytes, state);
-    const RowDerivatives to{target(0), has_hessian ? target(1) : nullptr,  0, nullptr, 0,
-                            nullptr,   curvature == Curvature::kUpperBound};
+    const RowDerivatives to{target(0), has_hessian ? target(1) : nullptr,   0,    nullptr, 0,
+                            nullptr,   curvature == Curvature::kUpperBound, false};
     finite &= loss_->part_gradients(part, facts, slopes, args_.bytes, to);
     if (in_place) continue;
     for (int k = 0; k < (has_hessian ? 2 : 1); ++k) {
-      store_tile(plan_, static_cast<Operand>(kGradient + k), call_.table, plan_.compute,
+      store_tile(plan_, static_cast<Operand>(kGradient + k), kernels_, plan_.compute,
                  row.derivatives[k], col, n, tiles[2 + k].bytes);
     }
   }
@@ -216,7 +217,7 @@ void RowLosses::end_row(const Slice& row, const RowFacts& facts, const RowSlopes
       unsigned char value[sizeof(double)];
       store_loss(at_label[k], plan_.compute, 0, value);
       finite = finite && std::isfinite(load_loss(value, plan_.compute, 0));
-      store_tile(plan_, static_cast<Operand>(kGradient + k), call_.table, plan_.compute,
+      store_tile(plan_, static_cast<Operand>(kGradient + k), kernels_, plan_.compute,
                  row.derivatives[k], *what.class_ids, 1, value);
     }
   }
@@ -312,7 +313,7 @@ void RowLosses::store_part(const Slice& row, std::int64_t col, std::int64_t n, i
                            const double* values) const {
   unsigned char typed[kMendTile * sizeof(double)];
   for (std::int64_t i = 0; i < n; ++i) store_loss(values[i], plan_.compute, i, typed);
-  store_tile(plan_, static_cast<Operand>(kGradient + derivative), call_.table, plan_.compute,
+  store_tile(plan_, static_cast<Operand>(kGradient + derivative), kernels_, plan_.compute,
              row.derivatives[derivative], col, n, typed);
 }
 

@@ -17,7 +17,7 @@ namespace simdloss {
 struct Call;
 
 // Rows that are computed, weighted and summed at a time.
-inline constexpr std::int64_t kRowTile = 256;
+inline constexpr std::int64_t kRowTile = 512;
 
 // How a long row is cut.
 struct Segments {

@@ -10,9 +10,6 @@
 namespace simdloss {
 namespace {
 
-// Elements that are worth a streaming copy.
-constexpr std::int64_t kStreamElements = 256;
-
 template <class T>
 T to_compute(bool x) {
   return x ? T(1) : T(0);
@@ -152,19 +149,12 @@ void scatter(const T* from, std::int64_t pitch, DType dtype, std::int64_t n_rows
 }
 
 template <class T>
-void store_typed(const Plan& plan, Operand operand, const KernelTable& table,
-                 const TypeKernels& kernels, const RowSlice& slice, std::int64_t col_begin,
-                 std::int64_t n_cols, const T* from) {
+void store_typed(const Plan& plan, Operand operand, const TypeKernels& kernels,
+                 const RowSlice& slice, std::int64_t col_begin, std::int64_t n_cols,
+                 const T* from) {
   const DType dtype = plan.dtype[operand];
   const auto size = static_cast<std::int64_t>(item_size(dtype));
-  const bool streams = plan.streams && size == static_cast<std::int64_t>(sizeof(T));
-  const auto store = [&](const T* values, std::int64_t n, char* to) {
-    if (streams && n >= kStreamElements) {
-      table.stream(values, n * size, to);
-    } else {
-      kernels.store[static_cast<std::size_t>(dtype)](values, n, to);
-    }
-  };
+  const auto store = kernels.store[static_cast<std::size_t>(dtype)];
   char* const data = const_cast<char*>(slice.data);
   for_each_run(
       plan.inner, col_begin, n_cols,
@@ -215,15 +205,13 @@ void load_picked(const Plan& plan, Operand operand, DType compute, const RowSlic
   }
 }
 
-void store_tile(const Plan& plan, Operand operand, const KernelTable& table, DType compute,
+void store_tile(const Plan& plan, Operand operand, const TypeKernels& kernels, DType compute,
                 const RowSlice& slice, std::int64_t col_begin, std::int64_t n_cols,
                 const void* from) {
   if (compute == DType::kFloat32) {
-    store_typed(plan, operand, table, table.f32, slice, col_begin, n_cols,
-                static_cast<const float*>(from));
+    store_typed(plan, operand, kernels, slice, col_begin, n_cols, static_cast<const float*>(from));
   } else {
-    store_typed(plan, operand, table, table.f64, slice, col_begin, n_cols,
-                static_cast<const double*>(from));
+    store_typed(plan, operand, kernels, slice, col_begin, n_cols, static_cast<const double*>(from));
   }
 }
 

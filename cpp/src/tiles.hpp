@@ -36,9 +36,8 @@ void load_tile(const Plan& plan, Operand operand, const TypeKernels& kernels, DT
 void load_picked(const Plan& plan, Operand operand, DType compute, const RowSlice& slice,
                  const std::int64_t* cols, void* to);
 
-// The reverse of load_tile() for an output: from contiguous elements of type `compute`, rounded once, past the caches
-// if plan.streams says so and the output allows it.
-void store_tile(const Plan& plan, Operand operand, const KernelTable& table, DType compute,
+// The reverse of load_tile() for an output: from contiguous elements of type `compute`, rounded once.
+void store_tile(const Plan& plan, Operand operand, const TypeKernels& kernels, DType compute,
                 const RowSlice& slice, std::int64_t col_begin, std::int64_t n_cols,
                 const void* from);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// The kernels of every instruction set that write results: TypeKernels::store, KernelTable::stream.
+// The kernels of every instruction set that write results: TypeKernels::store.
 
 #include <doctest/doctest.h>
 
@@ -201,33 +201,6 @@ TEST_CASE_TEMPLATE("columns become rows and rows columns", T, float, double) {
           all_right = all_right && std::equal(whole.begin(), whole.end(), page.begin());
         }
       }
-    }
-    CHECK(all_right);
-  });
-}
-
-TEST_CASE("bytes of every number and place are streamed, and nothing else") {
-  std::mt19937_64 random(14);
-  for_each_isa([&](const KernelTable& table) {
-    GuardedPage from;
-    GuardedPage to;
-    const std::ptrdiff_t page_size = from.end() - from.begin();
-    for (char* p = from.begin(); p < from.end(); ++p) *p = static_cast<char>(random());
-    bool all_right = true;
-    const auto check = [&](std::ptrdiff_t n, const char* source, char* target) {
-      std::fill(to.begin(), to.end(), char{0x5A});
-      std::vector<char> expected(to.begin(), to.end());
-      std::copy(source, source + n, expected.begin() + (target - to.begin()));
-      table.stream(source, n, target);
-      all_right = all_right && std::equal(expected.begin(), expected.end(), to.begin());
-    };
-    for (std::ptrdiff_t n = 0; n <= 300; ++n) {
-      check(n, from.end() - n, to.end() - n);
-      check(n, from.begin(), to.begin() + 1);
-      check(n, from.begin() + n % 7, to.begin() + n % 67);
-    }
-    for (std::ptrdiff_t offset = 0; offset <= 130; ++offset) {
-      check(page_size - 130, from.begin() + 130 - offset, to.begin() + offset);
     }
     CHECK(all_right);
   });

@@ -52,7 +52,7 @@ struct VecFunctions {
   void (*store_bfloat16)(const T* from, std::uint16_t* to);
   void (*store_bfloat16_first)(const T* from, std::uint16_t* to, std::int64_t n);
   void (*store_float)(const T* from, float* to);
-  void (*store_float_first)(const T* from, float* to, std::int64_t n);
+  void (*load_double)(const double* from, T* to);
   TransposedFunctions<T> transposed;
   bool (*any_nan)(const T* x);
   bool (*all_nan)(const T* x);
@@ -206,6 +206,7 @@ VecFunctions<float> float_functions() {
   f.load_bfloat16_first = [](const std::uint16_t* from, std::int64_t n, float* to) {
     V::load_bfloat16_first(from, n).store(to);
   };
+  f.load_double = [](const double* from, float* to) { V::load_double(from).store(to); };
   f.store_float16 = [](const float* from, std::uint16_t* to) { V::load(from).store_float16(to); };
   f.store_float16_first = [](const float* from, std::uint16_t* to, std::int64_t n) {
     V::load(from).store_float16_first(to, n);
@@ -240,9 +241,6 @@ VecFunctions<double> double_functions() {
     V::load_float_first(from, n).store(to);
   };
   f.store_float = [](const double* from, float* to) { V::load(from).store_float(to); };
-  f.store_float_first = [](const double* from, float* to, std::int64_t n) {
-    V::load(from).store_float_first(to, n);
-  };
   f.lower = [](const double* x, std::int64_t n, double* to) {
     lower_if<1, Isa>(x, n, to);
     lower_if<2, Isa>(x, n, to);

@@ -87,6 +87,7 @@ struct RowDerivatives {
   double scale;
   const std::int64_t* class_ids;  // where y_true holds them
   bool upper_bound;               // see Curvature
+  bool streams;                   // the gradient is worth it, see [Streams]
 };
 
 // What one stage makes of a row or of a segment of one.
@@ -301,9 +302,8 @@ struct KernelTable {
   TypeKernels f32;
   TypeKernels f64;
   SpecialKernels special;
-  // Copies n bytes that nobody reads soon: past the caches, where there are such stores. Ends with
-  // the fence that they need, so it is for some KB at least.
-  void (*stream)(const void* source, std::int64_t n_bytes, void* target) noexcept;
+  // To be called before other threads read what was streamed.
+  void (*end_streams)() noexcept;
 };
 
 // The getters; each is defined in the object of that name. Which ones are linked in

@@ -18,6 +18,7 @@
 
 #include "kernels/abi.hpp"
 #include "kernels/row_sum.hpp"
+#include "kernels/stream.hpp"
 #include "losses/loss.hpp"
 #include "simd/vec.hpp"
 
@@ -98,6 +99,11 @@ struct PointwiseKernel {
     }
   }
 
+  static SIMDLOSS_INLINE T mean_of(const LaneSums& lanes, double divisor) {
+    const RowSum sum = Sums::finish(lanes);
+    return static_cast<T>((sum.hi + sum.lo) / divisor + 0.0);
+  }
+
   // Calls body(t, p, i) for each row i.
   template <class Body>
   static SIMDLOSS_INLINE void for_rows(const RowBlock& rows, Body body) {
@@ -153,8 +159,7 @@ struct PointwiseKernel {
       for_rows(rows, [&](const T* t, const T* p, std::int64_t i) {
         LaneSums lanes = {};
         add_row(t, p, rows.n_cols, typed, lanes);
-        const RowSum sum = Sums::finish(lanes);
-        out[i] = static_cast<T>((sum.hi + sum.lo) / divisor + 0.0);
+        out[i] = mean_of(lanes, divisor);
       });
       return;
     }
@@ -312,16 +317,60 @@ struct PointwiseKernel {
           row_of(rows.t, rows.t_stride, i), row_of(rows.p, rows.p_stride, i), rows.n_cols, args,
           static_cast<T>(scale), to.upper_bound, outputs(to, i, nullptr), lanes, zero);
       if constexpr (kLosses) {
-        const RowSum sum = Sums::finish(lanes);
-        losses[i] = static_cast<T>((sum.hi + sum.lo) / divisor + 0.0);
+        losses[i] = mean_of(lanes, divisor);
       }
     }
     return all(zero == V(T(0)));
   }
 
+  // Light formulas are evaluated once for the losses and once more for the gradient, which is
+  // streamed then.
+  static bool stream_rows(const RowBlock& rows, double divisor, const Args& args,
+                          const RowDerivatives& to, T* losses) {
+    constexpr std::int64_t piece = kTile<T> / 2;  // where the loss leaves off for the gradient
+    const T* const t = static_cast<const T*>(rows.t);
+    const T* const p = static_cast<const T*>(rows.p);
+    const V scale(static_cast<T>(to.scale / divisor));
+    const std::int64_t size = rows.n_rows * rows.n_cols;
+    Stream<V> stream(static_cast<T*>(to.gradient), size);
+    const auto at = [&](std::int64_t i, std::int64_t left) SIMDLOSS_INLINE_LAMBDA {
+      return fma(Loss::gradient(load(t + i, left), load(p + i, left), args), scale, V(T(0)));
+    };
+    if (losses == nullptr) {
+      stream.advance(size, at);
+    } else if (rows.n_cols <= piece) {
+      const std::int64_t step = piece / rows.n_cols;
+      for (std::int64_t row = 0; row < rows.n_rows; row += step) {
+        RowBlock part = rows;
+        part.t = t + row * rows.n_cols;
+        part.p = p + row * rows.n_cols;
+        part.n_rows = rows.n_rows - row < step ? rows.n_rows - row : step;
+        row_losses(part, divisor, &args, losses + row);
+        stream.advance((row + part.n_rows) * rows.n_cols, at);
+      }
+    } else {
+      for (std::int64_t begin = 0; begin < size; begin += rows.n_cols) {
+        LaneSums lanes = {};
+        for (std::int64_t i = begin; i < begin + rows.n_cols; i += piece) {
+          const std::int64_t left = begin + rows.n_cols - i;
+          const std::int64_t length = left < piece ? left : piece;
+          Sums::add(Fused{t + i, p + i, args}, 0, length, lanes);
+          stream.advance(i + length, at);
+        }
+        *losses++ = mean_of(lanes, divisor);
+      }
+    }
+    return stream.is_finite();
+  }
+
   static bool row_gradients(const RowBlock& rows, double divisor, const void* args,
                             const RowDerivatives& to, void* losses) noexcept {
     const Args typed = *static_cast<const Args*>(args);
+    if constexpr (V::kStreams && Loss::is_light) {
+      if (can_stream<T>(rows, to) && to.scales == nullptr) {
+        return stream_rows(rows, divisor, typed, to, static_cast<T*>(losses));
+      }
+    }
     return losses == nullptr
                ? derive_rows<false, false>(rows, divisor, typed, to, nullptr)
                : derive_rows<true, false>(rows, divisor, typed, to, static_cast<T*>(losses));

@@ -66,9 +66,7 @@ struct alignas(64) RowGroup {
     if constexpr (sizeof(typename V::Element) == sizeof(double)) {
       return V::load(from);
     } else {
-      float narrow[V::kWidth];
-      for (int i = 0; i < V::kWidth; ++i) narrow[i] = static_cast<float>(from[i]);
-      return V::load(narrow);
+      return V::load_double(from);
     }
   }
 

@@ -47,7 +47,7 @@ inline constexpr TypeKernels kTypeKernels = {
 template <class Tag>
 inline constexpr KernelTable make_kernel_table(Isa isa) {
   return {isa, kTypeKernels<float, Tag>, kTypeKernels<double, Tag>, kSpecialKernels<Tag>,
-          &stream<Tag>};
+          &end_streams<Tag>};
 }
 
 }  // namespace simdloss

@@ -8,6 +8,7 @@
 #include "kernels/abi.hpp"
 #include "kernels/row_group.hpp"
 #include "kernels/row_sum.hpp"
+#include "kernels/stream.hpp"
 #include "kernels/unrolled.hpp"
 #include "losses/loss.hpp"
 #include "simd/vec.hpp"
@@ -264,10 +265,6 @@ struct WideRows {
                                 const Args& args) {
     return Loss::scan(row.label(i, left), row.prediction(i, left), args);
   }
-  // The first n lanes of x, then those of y.
-  static SIMDLOSS_INLINE V select_first(V x, std::int64_t n, V y) {
-    return select(keep_first(V(C(1)), n) == V(C(1)), x, y);
-  }
   static SIMDLOSS_INLINE std::int64_t count_of(const Elements<C>& row, std::int64_t n, C value,
                                                const Args& args) {
     std::int64_t count = 0;
@@ -304,6 +301,9 @@ struct WideRows {
   template <bool kHessian>
   SIMDLOSS_INLINE bool derive(int n, const Args& args, const Group& group,
                               const RowDerivatives& to) const {
+    if constexpr (kMayStream && !kHessian) {
+      if (can_stream<T>(block, to)) return stream_rows(n, args, group, to);
+    }
     bool finite = true;
     for (int i = 0; i < n; ++i) {
       const RowPart part{Group::template row_of<T>(block.t, block.t_stride, begin + i),
@@ -316,6 +316,28 @@ struct WideRows {
                                                       args, target);
     }
     return derive_labels<kHessian>(n, args, group, to) && finite;
+  }
+
+  // Light formulas are those that memory is the limit of: see [Streams].
+  static constexpr bool kMayStream = V::kStreams && Loss::is_light && __is_same(G, T);
+  SIMDLOSS_INLINE bool stream_rows(int n, const Args& args, const Group& group,
+                                   const RowDerivatives& to) const {
+    using W = Vec<G, Isa>;
+    Stream<W> stream(static_cast<T*>(to.gradient), n * block.n_cols);
+    for (int i = 0; i < n; ++i) {
+      const Elements<G> elements = row<G>(i);
+      const Row<W> known = broadcast_row<W>(group.facts(i));
+      const Slopes<W> s = broadcast_slopes<W>(group.slopes_of(i));
+      const std::int64_t first = i * block.n_cols;
+      stream.advance(first + block.n_cols,
+                     [&](std::int64_t at, std::int64_t left) SIMDLOSS_INLINE_LAMBDA {
+                       const std::int64_t j = at - first;
+                       return Loss::gradient(elements.label(j, left), elements.prediction(j, left),
+                                             elements.weight(j, left), known, s, args) +
+                              W(G(0));
+                     });
+    }
+    return stream.is_finite();
   }
 
   // The derivatives of a part of a row, but at its class, where [Kept elements] may be. Whether they

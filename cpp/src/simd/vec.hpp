@@ -17,8 +17,9 @@
 //   V::load_float16(p), load_bfloat16(p), and both as _first(p, n)   (float only) exact widening
 //   V::load_float(p), load_float_first(p, n)                         (double only) exact widening
 //   x.store_float16(p), store_bfloat16(p), and both as _first(p, n)  (float only) to nearest even,
-//   x.store_float(p), store_float_first(p, n)                        (double only) past the largest
-//                                   number to infinity, subnormals as they are; NaN stays NaN
+//   x.store_float(p)                                                 (double only) past the largest
+//   V::load_double(p)                                                (float only) number to infinity,
+//                                   subnormals as they are; NaN stays NaN
 //   V::load_columns(p, stride, n, to)   rows of kColumns<T> elements, `stride` bytes apart, to as
 //                                   many vectors: element j of row i to to[j * kWidth + i]; rows
 //                                   from n <= kWidth on are not read and give +0
@@ -36,6 +37,7 @@
 //   m & n, m | n, !m, any(m), all(m)
 //   select(m, x, y) = m ? x : y per lane;  keep(m, x) = m ? x : +0
 //   keep_first(x, n)                lanes below n, else +0
+//   select_first(x, n, y)           lanes below n of x, else y's
 //   to_bits(x), V::from_bits(b)     reinterpret
 //   Bits: Bits(n) the same in every lane; a + b, a - b (wrapping), a & b, a | b; for 0 < k < its bits
 //         shift_left<k>(b), shift_right<k>(b) (logical), shift_right_arithmetic<k>(b)

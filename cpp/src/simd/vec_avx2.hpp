@@ -190,6 +190,10 @@ struct Backend<float, isa::Avx2> : Avx2Words<isa::Avx2> {
   }
   static SIMDLOSS_INLINE __m256 from_int(__m256i b) { return _mm256_cvtepi32_ps(b); }
 
+  static SIMDLOSS_INLINE __m256 load_double(const double* p) {
+    return _mm256_set_m128(_mm256_cvtpd_ps(_mm256_loadu_pd(p + 4)),
+                           _mm256_cvtpd_ps(_mm256_loadu_pd(p)));
+  }
   template <int kPart>
   static SIMDLOSS_INLINE __m256d widen_part(__m256 x) {
     return _mm256_cvtps_pd(_mm256_extractf128_ps(x, kPart));
@@ -233,9 +237,6 @@ struct Backend<double, isa::Avx2> : Avx2Words<isa::Avx2> {
   }
   static SIMDLOSS_INLINE void store_float(float* p, __m256d x) {
     _mm_storeu_ps(p, _mm256_cvtpd_ps(x));
-  }
-  static SIMDLOSS_INLINE void store_float_first(float* p, std::int64_t n, __m256d x) {
-    _mm_maskstore_ps(p, first_floats(n), _mm256_cvtpd_ps(x));
   }
 
   static SIMDLOSS_INLINE __m256d zip_low(__m256d x, __m256d y) { return _mm256_unpacklo_pd(x, y); }

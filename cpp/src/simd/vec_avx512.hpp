@@ -190,6 +190,10 @@ struct Backend<float, isa::Avx512> : Avx512Words<__mmask16, isa::Avx512> {
   }
   static SIMDLOSS_INLINE __m512 from_int(__m512i b) { return _mm512_cvtepi32_ps(b); }
 
+  static SIMDLOSS_INLINE __m512 load_double(const double* p) {
+    return _mm512_insertf32x8(_mm512_castps256_ps512(_mm512_cvtpd_ps(_mm512_loadu_pd(p))),
+                              _mm512_cvtpd_ps(_mm512_loadu_pd(p + 8)), 1);
+  }
   template <int kPart>
   static SIMDLOSS_INLINE __m512d widen_part(__m512 x) {
     return _mm512_cvtps_pd(_mm512_extractf32x8_ps(x, kPart));
@@ -236,9 +240,6 @@ struct Backend<double, isa::Avx512> : Avx512Words<__mmask8, isa::Avx512> {
   }
   static SIMDLOSS_INLINE void store_float(float* p, __m512d x) {
     _mm256_storeu_ps(p, _mm512_cvtpd_ps(x));
-  }
-  static SIMDLOSS_INLINE void store_float_first(float* p, std::int64_t n, __m512d x) {
-    _mm256_mask_storeu_ps(p, first(n), _mm512_cvtpd_ps(x));
   }
 
   static SIMDLOSS_INLINE __m512d zip_low(__m512d x, __m512d y) { return _mm512_unpacklo_pd(x, y); }

@@ -164,6 +164,7 @@ struct Vec {
   static SIMDLOSS_INLINE Vec load_bfloat16_first(const std::uint16_t* p, std::int64_t n) {
     return of(Op::load_bfloat16_first(p, n));
   }
+  static SIMDLOSS_INLINE Vec load_double(const double* p) { return of(Op::load_double(p)); }
   static SIMDLOSS_INLINE Vec load_float(const float* p) { return of(Op::load_float(p)); }
   static SIMDLOSS_INLINE Vec load_float_first(const float* p, std::int64_t n) {
     return of(Op::load_float_first(p, n));
@@ -178,9 +179,6 @@ struct Vec {
     Op::store_bfloat16_first(p, n, reg);
   }
   SIMDLOSS_INLINE void store_float(float* p) const { Op::store_float(p, reg); }
-  SIMDLOSS_INLINE void store_float_first(float* p, std::int64_t n) const {
-    Op::store_float_first(p, n, reg);
-  }
 
   using RowsToRead = RowsOfColumns<const char, Isa>;
   using RowsToWrite = RowsOfColumns<char, Isa>;
@@ -228,6 +226,10 @@ struct Vec {
   friend SIMDLOSS_INLINE Vec keep(Mask m, Vec x) { return of(Op::keep(m.reg, x.reg)); }
   friend SIMDLOSS_INLINE Vec keep_first(Vec x, std::int64_t n) {
     return of(Op::keep(Op::first(n), x.reg));
+  }
+
+  friend SIMDLOSS_INLINE Vec select_first(Vec x, std::int64_t n, Vec y) {
+    return of(Op::select(Op::first(n), x.reg, y.reg));
   }
 
   friend SIMDLOSS_INLINE Bits to_bits(Vec x) { return Bits::of(Op::to_bits(x.reg)); }

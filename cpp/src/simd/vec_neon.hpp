@@ -178,6 +178,9 @@ struct Backend<float, isa::Neon> {
     return vcvtq_f32_s32(vreinterpretq_s32_u32(b));
   }
 
+  static SIMDLOSS_INLINE float32x4_t load_double(const double* p) {
+    return vcvt_high_f32_f64(vcvt_f32_f64(vld1q_f64(p)), vld1q_f64(p + 2));
+  }
   template <int kPart>
   static SIMDLOSS_INLINE float64x2_t widen_part(float32x4_t x) {
     return kPart == 0 ? vcvt_f64_f32(vget_low_f32(x)) : vcvt_high_f64_f32(x);
@@ -214,11 +217,6 @@ struct Backend<double, isa::Neon> {
     return load_float(Part<float>::read(p, n).values);
   }
   static SIMDLOSS_INLINE void store_float(float* p, float64x2_t x) { vst1_f32(p, vcvt_f32_f64(x)); }
-  static SIMDLOSS_INLINE void store_float_first(float* p, std::int64_t n, float64x2_t x) {
-    Part<float> part;
-    store_float(part.values, x);
-    part.write(p, n);
-  }
 
   static SIMDLOSS_INLINE float64x2_t zip_low(float64x2_t x, float64x2_t y) {
     return vzip1q_f64(x, y);

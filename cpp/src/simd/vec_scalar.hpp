@@ -137,9 +137,6 @@ struct Backend<T, Isa> {
   static SIMDLOSS_INLINE void store_float(float* p, double x) {
     store_as(p, static_cast<float>(x));
   }
-  static SIMDLOSS_INLINE void store_float_first(float* p, std::int64_t n, double x) {
-    if (n > 0) store_float(p, x);
-  }
   template <class Rows>
   static SIMDLOSS_INLINE void load_columns(const Rows& rows, T* to) {
     __builtin_memcpy(to, rows[0], 16);
@@ -221,6 +218,9 @@ struct Backend<T, Isa> {
     return static_cast<T>(static_cast<std::int32_t>(static_cast<std::uint32_t>(b)));
   }
 
+  static SIMDLOSS_INLINE float load_double(const double* p) {
+    return static_cast<float>(load_as<double>(p));
+  }
   template <int kPart>
   static SIMDLOSS_INLINE double widen_part(float x) {
     return x;

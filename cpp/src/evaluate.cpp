@@ -25,8 +25,9 @@ void tally_rows(const Call& call, const Variants& variants, std::int64_t begin, 
                 Tally& tally) {
   LossTile losses;
   InputTile tile;
-  for (std::int64_t row = begin; row < end; row += kRowTile) {
-    const std::int64_t n = std::min(kRowTile, end - row);
+  const std::int64_t step = rows_of_tile(call);
+  for (std::int64_t row = begin; row < end; row += step) {
+    const std::int64_t n = std::min(step, end - row);
     tile.load(call, row, n);
     const double* const weights = tile.inputs.weights;
     variants.plain->compute(row, n, tile.inputs, losses.values);

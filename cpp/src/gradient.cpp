@@ -79,8 +79,10 @@ void derive_rows(const Derivation& what, const RowLosses& rows, std::int64_t beg
   LossTile losses;
   InputTile tile;
   double scales[kRowTile];
-  for (std::int64_t row = begin; row < end; row += kRowTile) {
-    const std::int64_t n = std::min(kRowTile, end - row);
+  const bool stores_losses = what.value != nullptr && what.value->samples != nullptr;
+  const std::int64_t step = stores_losses ? kRowTile : rows_of_tile(call);
+  for (std::int64_t row = begin; row < end; row += step) {
+    const std::int64_t n = std::min(step, end - row);
     tile.load(call, row, n);
     const RowScales scale = scales_of(tile, n, what.factor, scales);
     void* const out = what.value != nullptr ? losses.values : nullptr;

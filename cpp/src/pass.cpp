@@ -111,6 +111,13 @@ bool labels_are_binary(const Call& call, const RowLosses& rows, std::int64_t beg
   return binary.load();
 }
 
+std::int64_t rows_of_tile(const Call& call) {
+  const Plan& plan = call.plan;
+  const bool bare =
+      !plan.weighted && !plan.masked && !call.has_target(Target::kClassId) && !call.special;
+  return bare ? kBareTileBytes / static_cast<std::int64_t>(item_size(plan.compute)) : kRowTile;
+}
+
 void InputTile::load(const Call& call, std::int64_t begin, std::int64_t n) {
   inputs = {load_weights(call.plan, call.plan.outer, begin, n, weights), nullptr};
   if (inputs.weights == nullptr && call.makes_mask()) {

@@ -4,6 +4,7 @@
 // What passes over the rows of a call have in common: weights and labels of a tile of rows, sums that
 // do not depend on losses, per-sample results.
 
+#include <algorithm>
 #include <cstdint>
 
 #include "call.hpp"
@@ -26,8 +27,11 @@ bool labels_are_binary(const Call& call, const RowLosses& rows, std::int64_t beg
 
 // Losses of rows, in the computation type.
 struct alignas(64) LossTile {
-  double values[kRowTile];  // or floats
+  unsigned char values[std::max<std::int64_t>(kBareTileBytes, kRowTile * sizeof(double))];
 };
+
+// How many rows make a tile in a pass that does not store their losses.
+std::int64_t rows_of_tile(const Call& call);
 
 // What comes with the rows of a tile, and room for it.
 struct InputTile {

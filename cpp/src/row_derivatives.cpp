@@ -119,7 +119,7 @@ void RowLosses::derive_block(const Slice& block, const Picks& picks, std::int64_
   const bool finite = has_hessian
                           ? loss_->row_hessians(rows, plan_.divisor, args_.bytes, to, losses)
                           : loss_->row_gradients(rows, plan_.divisor, args_.bytes, to, losses);
-  bool mend[kRowTile];
+  bool mend[kMostRows];
   bool any = false;
   if (!finite || what.scales.each != nullptr || !is_ordinary(what.scales.all)) {
     for (std::int64_t i = 0; i < n_rows; ++i) {

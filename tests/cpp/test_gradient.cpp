@@ -38,25 +38,26 @@ template <class T>
 struct GuardedRows {
   GuardedPage t_page, p_page, gradient_page, hessian_page;
   std::int64_t shape[2];
-  std::int64_t ids[kRows];
+  std::vector<std::int64_t> ids;
   T* gradient;
   T* hessian;
   Operands operands;
 
-  GuardedRows(const LossInfo& info, int n_cols, std::mt19937& random)
-      : shape{kRows, n_cols},
-        gradient(gradient_page.last<T>(kRows * n_cols)),
-        hessian(hessian_page.last<T>(kRows * n_cols)) {
-    T* const t = t_page.last<T>(kRows * n_cols);
-    T* const p = p_page.last<T>(kRows * n_cols);
+  GuardedRows(const LossInfo& info, int n_cols, std::mt19937& random, int n_rows = kRows)
+      : shape{n_rows, n_cols},
+        gradient(gradient_page.last<T>(n_rows * n_cols)),
+        hessian(hessian_page.last<T>(n_rows * n_cols)) {
+    T* const t = t_page.last<T>(n_rows * n_cols);
+    T* const p = p_page.last<T>(n_rows * n_cols);
     std::uniform_real_distribution<T> unit(T(0.01), T(0.99));
-    for (int i = 0; i < kRows * n_cols; ++i) {
+    for (int i = 0; i < n_rows * n_cols; ++i) {
       t[i] = unit(random);
       p[i] = unit(random);
     }
-    for (std::int64_t i = 0; i < kRows; ++i) ids[i] = i % n_cols;
+    for (int i = 0; i < n_rows; ++i) ids.push_back(i % n_cols);
     operands.y_true = {t, dtype_of<T>(), 2, shape, nullptr};
-    if (info.target == Target::kClassId) operands.y_true = {ids, DType::kInt64, 1, shape, nullptr};
+    if (info.target == Target::kClassId)
+      operands.y_true = {ids.data(), DType::kInt64, 1, shape, nullptr};
     operands.y_pred = {p, dtype_of<T>(), 2, shape, nullptr};
   }
 
@@ -222,9 +223,10 @@ void check_streams(const LossInfo& info) {
   CAPTURE(info.name);
   const BoundLoss loss = loss_of(info.name);
   std::mt19937 random(15);
-  for (const int n_cols : {9, 32, 33, 47, 64, 100, static_cast<int>(1000 / sizeof(T))}) {
+  for (const int n_cols : {1, 2, 9, 17, 32, 33, 47, 64, 100, static_cast<int>(2000 / sizeof(T))}) {
     CAPTURE(n_cols);
-    const GuardedRows<T> rows(info, n_cols, random);
+    const int fitting = (4096 - 80) / static_cast<int>(sizeof(T)) / n_cols;  // beside the offset
+    const GuardedRows<T> rows(info, n_cols, random, fitting);
     for_each_isa([&](const KernelTable&) {
       for (const std::ptrdiff_t offset : {0, 1, 4, 8, 16, 40, 48, 60, 64, 72}) {
         for (const bool with_value : {false, true}) {

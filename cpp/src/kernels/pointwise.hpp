@@ -339,7 +339,8 @@ struct PointwiseKernel {
     if (losses == nullptr) {
       stream.advance(size, at);
     } else if (rows.n_cols <= piece) {
-      const std::int64_t step = piece / rows.n_cols;
+      const bool narrow = rows.n_cols <= Sums::kMaxNarrow;
+      const std::int64_t step = narrow ? rows_at_a_time(rows.n_cols) : piece / rows.n_cols;
       for (std::int64_t row = 0; row < rows.n_rows; row += step) {
         RowBlock part = rows;
         part.t = t + row * rows.n_cols;
@@ -354,7 +355,7 @@ struct PointwiseKernel {
         for (std::int64_t i = begin; i < begin + rows.n_cols; i += piece) {
           const std::int64_t left = begin + rows.n_cols - i;
           const std::int64_t length = left < piece ? left : piece;
-          Sums::add(Fused{t + i, p + i, args}, 0, length, lanes);
+          add_row(t + i, p + i, length, args, lanes);
           stream.advance(i + length, at);
         }
         *losses++ = mean_of(lanes, divisor);

@@ -21,13 +21,12 @@ SIMDLOSS_INLINE std::int64_t elements_before_line(const T* to) {
   return static_cast<std::int64_t>(-reinterpret_cast<std::uintptr_t>(to) % 64 / sizeof(T));
 }
 
-// Whether the gradient of these rows can be streamed: rows of all three arrays are adjacent, and so
-// long that a line has elements of two at most.
+// Whether the gradient of these rows can be streamed: rows of all three arrays are adjacent.
 template <class T>
 SIMDLOSS_INLINE bool can_stream(const RowBlock& rows, const RowDerivatives& to) {
   const std::int64_t size = rows.n_cols * static_cast<std::int64_t>(sizeof(T));
   return to.streams && rows.t_stride == size && rows.p_stride == size && to.stride == size &&
-         rows.n_cols >= kLanes<T> && reinterpret_cast<std::uintptr_t>(to.gradient) % sizeof(T) == 0;
+         reinterpret_cast<std::uintptr_t>(to.gradient) % sizeof(T) == 0;
 }
 
 // Adjacent elements that are streamed to their place. What is left of a vector when advance() ends is
@@ -39,14 +38,14 @@ class Stream {
  public:
   Stream(T* to, std::int64_t n) : to_(to), n_(n) {}
 
-  // Elements up to `end`: at(i, left) are those from i on, as a vector of which `left` or all lanes
-  // count. Once, it begins before the end of the call before.
+  // Elements up to `end`, a cache line at least but in the last call: at(i, left) are those from i on,
+  // as a vector of which `left` or all lanes count. Once, that begins before the end of the call before.
   template <class At>
   SIMDLOSS_INLINE void advance(std::int64_t end, const At& at) {
     if (done_ == 0) {
       const std::int64_t before = elements_before_line(to_);
       store(before < end ? before : end, at);
-    } else if (held_ > 0) {
+    } else if (held_ > 0 && done_ + V::kWidth <= end) {
       stream(select_first(part_, held_, at(done_, V::kWidth)));
     }
     while (done_ + V::kWidth <= end) stream(at(done_, V::kWidth));

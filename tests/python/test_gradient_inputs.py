@@ -147,6 +147,19 @@ def test_out_may_overlap_what_is_read(variant: Variant) -> None:
     assert_same_bits(flipped[::-1], expected)
 
 
+@every_loss
+def test_outputs_that_go_past_the_caches(variant: Variant) -> None:
+    """Gradients of 16 MiB; small ones do not."""
+    t, p = variant.draw((257, 37))
+    loss = variant.loss(reduction="sum")
+    expected = np.tile(loss.value_and_grad(t, p)[1], (442, 1))
+    assert expected.nbytes >= 1 << 24
+    many_t, many_p = np.concatenate([t] * 442), np.concatenate([p] * 442)
+    assert_same_bits(loss.value_and_grad(many_t, many_p)[1], expected)
+    loss.value_and_grad(many_t, many_p, out=many_p)
+    assert_same_bits(many_p, expected)
+
+
 def test_out_may_be_the_weights() -> None:
     t, p = mse.draw((5, 1))
     w = np.arange(5, dtype=np.float32)[:, None]

@@ -368,7 +368,7 @@ struct PointwiseKernel {
                             const RowDerivatives& to, void* losses) noexcept {
     const Args typed = *static_cast<const Args*>(args);
     if constexpr (V::kStreams && Loss::is_light) {
-      if (can_stream<T>(rows, to) && to.scales == nullptr) {
+      if (Stream<V>::suits(rows, to) && to.scales == nullptr) {
         return stream_rows(rows, divisor, typed, to, static_cast<T*>(losses));
       }
     }

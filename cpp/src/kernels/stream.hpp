@@ -15,20 +15,6 @@
 
 namespace simdloss {
 
-// Elements of T before the first whole cache line from `to` on.
-template <class T>
-SIMDLOSS_INLINE std::int64_t elements_before_line(const T* to) {
-  return static_cast<std::int64_t>(-reinterpret_cast<std::uintptr_t>(to) % 64 / sizeof(T));
-}
-
-// Whether the gradient of these rows can be streamed: rows of all three arrays are adjacent.
-template <class T>
-SIMDLOSS_INLINE bool can_stream(const RowBlock& rows, const RowDerivatives& to) {
-  const std::int64_t size = rows.n_cols * static_cast<std::int64_t>(sizeof(T));
-  return to.streams && rows.t_stride == size && rows.p_stride == size && to.stride == size &&
-         reinterpret_cast<std::uintptr_t>(to.gradient) % sizeof(T) == 0;
-}
-
 // Adjacent elements that are streamed to their place. What is left of a vector when advance() ends is
 // made once more with what comes next, and the vector is put together from both.
 template <class V>
@@ -36,6 +22,13 @@ class Stream {
   using T = typename V::Element;
 
  public:
+  // Whether the gradient of these rows can be one: rows of all three arrays are adjacent.
+  static SIMDLOSS_INLINE bool suits(const RowBlock& rows, const RowDerivatives& to) {
+    const std::int64_t size = rows.n_cols * static_cast<std::int64_t>(sizeof(T));
+    return to.streams && rows.t_stride == size && rows.p_stride == size && to.stride == size &&
+           reinterpret_cast<std::uintptr_t>(to.gradient) % sizeof(T) == 0;
+  }
+
   Stream(T* to, std::int64_t n) : to_(to), n_(n) {}
 
   // Elements up to `end`, a cache line at least but in the last call: at(i, left) are those from i on,
@@ -43,7 +36,9 @@ class Stream {
   template <class At>
   SIMDLOSS_INLINE void advance(std::int64_t end, const At& at) {
     if (done_ == 0) {
-      const std::int64_t before = elements_before_line(to_);
+      // Before the first whole cache line.
+      const auto before =
+          static_cast<std::int64_t>(-reinterpret_cast<std::uintptr_t>(to_) % 64 / sizeof(T));
       store(before < end ? before : end, at);
     } else if (held_ > 0 && done_ + V::kWidth <= end) {
       stream(select_first(part_, held_, at(done_, V::kWidth)));

@@ -302,7 +302,7 @@ struct WideRows {
   SIMDLOSS_INLINE bool derive(int n, const Args& args, const Group& group,
                               const RowDerivatives& to) const {
     if constexpr (kMayStream && !kHessian) {
-      if (can_stream<T>(block, to)) return stream_rows(n, args, group, to);
+      if (Stream<Vec<G, Isa>>::suits(block, to)) return stream_rows(n, args, group, to);
     }
     bool finite = true;
     for (int i = 0; i < n; ++i) {

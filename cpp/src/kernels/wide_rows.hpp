@@ -392,9 +392,10 @@ struct WideRows {
     } else {
       double wide[W::kWidth];
       x.store(wide);
-      for (int k = 0; k < W::kWidth; ++k) {
-        if (k < left) to[k] = static_cast<T>(wide[k]);
-      }
+      T narrow[W::kWidth];
+      for (int k = 0; k < W::kWidth; ++k) narrow[k] = static_cast<T>(wide[k]);
+      const auto n = static_cast<std::uintptr_t>(whole ? W::kWidth : left);
+      __builtin_memcpy(to, narrow, n * sizeof(T));
     }
   }
 
@@ -424,7 +425,7 @@ struct WideRows {
   }
   static SIMDLOSS_INLINE bool put_label(double x, T* row, std::int64_t id) {
     const T narrow = static_cast<T>(x);
-    row[id] = narrow;
+    __builtin_memcpy(row + id, &narrow, sizeof narrow);  // which need not be aligned
     return narrow - narrow == T(0);
   }
   static SIMDLOSS_INLINE D label_gradient(const Row<D>& known, const Slopes<D>& s,

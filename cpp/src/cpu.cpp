@@ -3,7 +3,6 @@
 
 #include <atomic>
 #include <cstdlib>
-#include <limits>
 #include <string>
 
 #include "kernels/abi.hpp"

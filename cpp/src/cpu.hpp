@@ -15,7 +15,7 @@ const KernelTable& active_table();
 /// last level of many CPUs, unless set.
 std::int64_t streamed_bytes() noexcept;
 
-/// For tests; 0 brings back what the CPU wants.
+/// For tests; 0 brings back the default.
 void set_streamed_bytes(std::int64_t bytes) noexcept;
 
 }  // namespace simdloss

@@ -177,6 +177,14 @@ FITS = {
         high=LN2 / 2 * mpf("1.001"),
         degree={"float": 4, "double": 9},
     ),
+    # the same, for results that count as floats
+    "exp_short": Fit(
+        target=lambda r: (mp.expm1(r) - r) / r**2,
+        weight=lambda r: r**2 / mp.exp(r),
+        low=-LN2 / 2 * mpf("1.001"),
+        high=LN2 / 2 * mpf("1.001"),
+        degree={"double": 5},
+    ),
     # log1p(t) = t + t v(t - 1/2)
     "log1p_unit": Fit(
         target=lambda w: mp.log1p(w + HALF) / (w + HALF) - 1,

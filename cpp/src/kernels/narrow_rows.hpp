@@ -120,6 +120,7 @@ struct NarrowRows {
   template <Stage kStage, int kUsed>
   SIMDLOSS_INLINE void add_up_sums(int n, const Args& args, Group& group,
                                    const RowDerivatives* to) const {
+    if constexpr (Loss::is_light) return add_up_in_registers<kStage>(n, args, group);
     alignas(64) C cells[kUsed][kMaxCols * V::kWidth];
     for (int i = 0; i < n; i += V::kWidth) {
       const Row<V> known = group.template rows<V>(i);
@@ -139,6 +140,20 @@ struct NarrowRows {
       for (int k = 0; k < kUsed; ++k) {
         Wide::Sums::sum_columns(cells[k], block.n_cols, group.sums[k] + i);
       }
+    }
+  }
+
+  // The terms of light formulas are made where they are added, as stores would take longer than they.
+  template <Stage kStage>
+  SIMDLOSS_INLINE void add_up_in_registers(int n, const Args& args, Group& group) const {
+    for (int i = 0; i < n; i += V::kWidth) {
+      const Row<V> known = group.template rows<V>(i);
+      Wide::Sums::template sum_each_of_columns<Wide::n_sums(kStage)>(
+          [&](int j) SIMDLOSS_INLINE_LAMBDA {
+            return Wide::template terms_of<kStage>(label<V>(j, i), prediction<V>(j, i),
+                                                   weight<V>(j), known, args);
+          },
+          block.n_cols, group.sums[0] + i, kRowGroup);
     }
   }
 

@@ -59,7 +59,16 @@ class RowSums {
   // The sums of V::kWidth rows of n <= kMaxNarrow elements, of which vector j of `columns` holds
   // element j.
   static void sum_columns(const T* columns, std::int64_t n, double* sums) {
-    sum_some_columns<0, kLanes<T>>(columns, n, sums);
+    sum_each_of_columns<1>(
+        [&](int j) SIMDLOSS_INLINE_LAMBDA { return Column{{V::load(columns + j * V::kWidth)}}; }, n,
+        sums, 0);
+  }
+
+  // kMany sums of such rows to sums, sums + stride, ...; elements j come as column(j).values.
+  template <int kMany, class Source>
+  static SIMDLOSS_INLINE void sum_each_of_columns(const Source& column, std::int64_t n,
+                                                  double* sums, int stride) {
+    sum_some_columns<kMany, 0, kLanes<T>>(column, n, sums, stride);
   }
 
   // losses[i] = (sum of row i) / divisor, never -0, for adjacent rows of n_cols elements,
@@ -290,34 +299,53 @@ class RowSums {
     }
   }
 
+  struct Column {
+    V values[1];
+  };
+  template <int kMany>
+  struct ManyLanes {
+    Lanes of[kMany];
+  };
+
   // The same tree, of kCols lanes that are columns.
-  template <int kCols, int kFirst = 0, int kApart = 1>
-  static SIMDLOSS_INLINE Lanes sum_of_columns(const T* columns) {
-    Lanes lanes = zero_lanes();
+  template <int kMany, int kCols, int kFirst = 0, int kApart = 1, class Source>
+  static SIMDLOSS_INLINE ManyLanes<kMany> sum_of_columns(const Source& column) {
+    ManyLanes<kMany> lanes;
     if constexpr (kApart == kLanes<T>) {
-      if constexpr (kCols > 0) widen(V::load(columns + kFirst * V::kWidth), lanes.hi);
+      unrolled<kMany>([&](int k) SIMDLOSS_INLINE_LAMBDA { lanes.of[k] = zero_lanes(); });
+      if constexpr (kCols > 0) {
+        const auto terms = column(kFirst);
+        unrolled<kMany>([&](int k)
+                            SIMDLOSS_INLINE_LAMBDA { widen(terms.values[k], lanes.of[k].hi); });
+      }
     } else {
-      lanes = sum_of_columns<kCols, kFirst, 2 * kApart>(columns);
+      lanes = sum_of_columns<kMany, kCols, kFirst, 2 * kApart>(column);
       if constexpr (kCols > kFirst + kApart) {
-        merge(lanes, sum_of_columns<kCols, kFirst + kApart, 2 * kApart>(columns));
+        const ManyLanes<kMany> other =
+            sum_of_columns<kMany, kCols, kFirst + kApart, 2 * kApart>(column);
+        unrolled<kMany>([&](int k) SIMDLOSS_INLINE_LAMBDA { merge(lanes.of[k], other.of[k]); });
       }
     }
     return lanes;
   }
-  // sum_columns() for kLow <= n <= kHigh: there is code for each n.
-  template <int kLow, int kHigh>
-  static SIMDLOSS_INLINE void sum_some_columns(const T* columns, std::int64_t n, double* sums) {
+  // sum_each_of_columns() for kLow <= n <= kHigh: there is code for each n.
+  template <int kMany, int kLow, int kHigh, class Source>
+  static SIMDLOSS_INLINE void sum_some_columns(const Source& column, std::int64_t n, double* sums,
+                                               int stride) {
     if constexpr (kLow == kHigh) {
-      const Lanes lanes = sum_of_columns<kLow>(columns);
-      for (int i = 0; i < kParts; ++i) {
-        (kPairs ? lanes.hi[i] + lanes.lo[i] : lanes.hi[i]).store(sums + i * D::kWidth);
-      }
+      const ManyLanes<kMany> lanes = sum_of_columns<kMany, kLow>(column);
+      unrolled<kMany>([&](int k) SIMDLOSS_INLINE_LAMBDA {
+        for (int i = 0; i < kParts; ++i) {
+          const D hi = lanes.of[k].hi[i];
+          (kPairs ? hi + lanes.of[k].lo[i] : hi).store(sums + k * stride + i * D::kWidth);
+        }
+      });
     } else {
       constexpr int middle = (kLow + kHigh) / 2;
       if (n <= middle) {
-        sum_some_columns<kLow, middle>(columns, n, sums);
+        sum_some_columns<kMany, kLow, middle>(column, n, sums, stride);
       } else {
-        sum_some_columns<middle + 1, kHigh>(columns, n, sums);
+        sum_some_columns<kMany, middle + 1, kHigh>(column, n, sums, stride);
       }
     }
   }

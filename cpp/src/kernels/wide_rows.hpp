@@ -188,11 +188,13 @@ struct WideRows {
     found.ties += ties;
   }
 
-  // Calls use(k, source, n) with sources of all terms of sum k in order, each of kTile<T> elements
-  // but the last.
+  // Calls use(k, source, n) with all terms of sum k in order: kTile<T> at a time, or all at once.
   template <Stage kStage, class Use>
   static SIMDLOSS_INLINE void for_terms(const Elements<C>& row, std::int64_t n, const Row<V>& known,
                                         const Args& args, int used, Found& found, Use use) {
+    if constexpr (kStage == kFirst && Loss::first_is_prediction && __is_same(C, T)) {
+      return use(0, typename Sums::Stored{row.p}, n);
+    }
     with_used<kStage>(used, [&](auto sums) SIMDLOSS_INLINE_LAMBDA {
       Tile<kStage> tile;
       for (std::int64_t i = 0; i < n; i += kTile<T>) {
@@ -390,10 +392,8 @@ struct WideRows {
     if constexpr (sizeof(T) == sizeof(typename W::Element)) {
       whole ? x.store(to) : x.store_first(to, left);
     } else {
-      double wide[W::kWidth];
-      x.store(wide);
       T narrow[W::kWidth];
-      for (int k = 0; k < W::kWidth; ++k) narrow[k] = static_cast<T>(wide[k]);
+      x.store_float(narrow);
       const auto n = static_cast<std::uintptr_t>(whole ? W::kWidth : left);
       __builtin_memcpy(to, narrow, n * sizeof(T));
     }

@@ -54,23 +54,25 @@ struct BinaryLabels : Pointwise {
   }
 
   // Smoothed labels come with errors of their own, and elements of double are added up without loss,
-  // so that their errors show in a mean: there the logarithms are pairs.
+  // so that their errors show in a mean: there the logarithms are pairs. Labels of 0 and 1 need one
+  // logarithm only, with the same bits.
   template <class V, class T>
   static SIMDLOSS_INLINE V crossentropy(const Labels<V>& y, V p, const Clip<T>& clip,
                                         bool is_smoothed) {
     const V q = min(max(p, V(clip.low)), V(clip.high));
-    if (clip.is_regular) {
-      if (sizeof(typename V::Element) == sizeof(float) && !is_smoothed) {
+    if (!clip.is_regular) return -(weigh(y.one, log(q)) + weigh(y.zero, log1p(-q)));
+    if constexpr (sizeof(typename V::Element) == sizeof(float)) {
+      if (!is_smoothed) {
+        const auto is_one = y.one == V(1);
+        if (all(is_one | (y.one == V(0)))) return -log_regular_or_complement(is_one, q);
         return -fma(y.one, log_regular(q), y.zero * log1p_regular(-q));
-      } else {
-        const LogPair<V> one = log_regular_pair(q);
-        const LogPair<V> zero = log1p_regular_pair(-q);
-        const V product = y.zero * zero.value;
-        const V lost = fma(y.zero, zero.rest, product_error(y.zero, zero.value, product));
-        return -fma(y.one, one.value, product + fma(y.one, one.rest, lost));
       }
     }
-    return -(weigh(y.one, log(q)) + weigh(y.zero, log1p(-q)));
+    const LogPair<V> one = log_regular_pair(q);
+    const LogPair<V> zero = log1p_regular_pair(-q);
+    const V product = y.zero * zero.value;
+    const V lost = fma(y.zero, zero.rest, product_error(y.zero, zero.value, product));
+    return -fma(y.one, one.value, product + fma(y.one, one.rest, lost));
   }
 
   // (1 - y) / (1 - q) - y / q, where p is not clipped. Each label belongs to a probability that it

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "losses/categorical_focal.hpp"
 #include "losses/classes.hpp"
 #include "simd/add_exactly.hpp"
 
@@ -102,66 +103,6 @@ struct CategoricalCrossentropyFromLogits : CrossentropyOfLogits<Categorical> {
   }
 };
 
-// What the focal losses share.
-struct CategoricalFocal : Categorical {
-  static constexpr ParamInfo params[] = {
-      {"alpha", 0.25, 0.0, kInfinity}, {"gamma", 2.0, 0.0, kInfinity}, label_smoothing_info};
-  static constexpr int n_params = 3;
-  static constexpr int n_sums = 1;
-  static constexpr int n_slope_sums = 2;
-  // Up to this one, whole gammas are powers by multiplication.
-  static constexpr double kMaxIntegralGamma = 64;
-
-  // gamma multiplies the relative error of 1 - q, which float has no room for.
-  template <class T>
-  using Compute = double;
-  template <class T>
-  using GradientCompute = double;
-
-  template <class T>
-  struct Args {
-    Smoothing<double> smoothing;
-    Clip<double> clip;
-    double alpha;
-    double gamma;
-    int integral_gamma;  // -1 if gamma is not a small whole number
-  };
-  template <class T>
-  static Args<T> args(const Settings& settings) {
-    const double gamma = settings.params[1];
-    const bool integral = gamma <= kMaxIntegralGamma && gamma == static_cast<int>(gamma);
-    return {smoothing<double>(settings.params[2], settings), clip<double>(settings),
-            settings.params[0], parameter<double>(gamma), integral ? static_cast<int>(gamma) : -1};
-  }
-
-  // Of one class.
-  template <class V>
-  struct Parts {
-    V weight;  // w alpha y
-    V loss;    // -ln q
-    V q;
-    V miss;   // 1 - q
-    V focus;  // miss^gamma
-  };
-  // The derivative of weight miss^gamma loss by the loss: miss^gamma + gamma miss^(gamma - 1) q loss,
-  // times the weight.
-  template <class V, class Args>
-  static SIMDLOSS_INLINE V slope(const Parts<V>& x, const Args& args) {
-    const V moved = V(args.gamma) * x.q * share_of(x.loss, x.miss);
-    return weigh(x.weight, fma(x.focus, moved, x.focus));
-  }
-  // miss^gamma, for miss = 1 - q as value and rest.
-  template <class V, class Args>
-  static SIMDLOSS_INLINE V focus(V miss, V miss_rest, const Args& args) {
-    return args.integral_gamma >= 0 ? pow_int(miss, miss_rest, args.integral_gamma)
-                                    : pow(miss, miss_rest, V(args.gamma));
-  }
-  template <class V, class Args>
-  static SIMDLOSS_INLINE V finish(const Terms<V>& sums, const Row<V>&, const Args&) {
-    return sums.values[0];
-  }
-};
-
 // Categorical focal crossentropy: sum of alpha w y (1 - q)^gamma (-ln q) over the classes, with y
 // and q as in categorical_crossentropy.
 // Domain: t, p in [0, 1], sum(p) > 0; alpha, gamma >= 0.
@@ -206,8 +147,8 @@ struct CategoricalFocalCrossentropyFromLogits : Logits<CategoricalFocal> {
   static constexpr int n_first = 1;
 
   template <class V, class Args>
-  static SIMDLOSS_INLINE Terms<V> first(V, V p, V, const Row<V>& row, const Args&) {
-    return {{exp_below_max(p, row)}};
+  static SIMDLOSS_INLINE Terms<V> first(V, V p, V, const Row<V>& row, const Args& args) {
+    return {{keep(!(p == row.max), exponential(p, row, args))}};
   }
   // a: the sum of e^(p - m) without one of the largest; b: ln(1 + a).
   template <class T, class V, class Args>
@@ -233,6 +174,9 @@ struct CategoricalFocalCrossentropyFromLogits : Logits<CategoricalFocal> {
                                     const Args& args) {
     const Parts<V> x = parts(t, p, w, row, args);
     const V f = slope(x, args);
+    if constexpr (!Args::carries_rests) {
+      return s.values[1] * fnma(f, x.miss, (s.values[0] - f) * x.q);
+    }
     V others = s.values[0];
     const V others_rest = add_exactly(others, -f);
     const V product = others * x.q;
@@ -241,14 +185,30 @@ struct CategoricalFocalCrossentropyFromLogits : Logits<CategoricalFocal> {
   }
 
  private:
+  // As centered_exp().
+  template <class V, class Args>
+  static SIMDLOSS_INLINE V exponential(V z, const Row<V>& row, const Args&) {
+    if constexpr (Args::carries_rests) {
+      return centered_exp(z, row);
+    } else {
+      return short_exp_over_power_of_two(z - row.base, row.power);
+    }
+  }
   template <class V, class Args>
   static SIMDLOSS_INLINE Parts<V> parts(V t, V p, V w, const Row<V>& row, const Args& args) {
-    // In units of e^m: e^p, the sum over all classes and that over all others, both as unevaluated
-    // sums, and the ratio of the latter.
+    // In units of e^m: e^p, the sum over all classes, and that over all others.
     const auto is_max = p == row.max;
-    const V e = select(is_max, V(1), centered_exp(p, row) * inverse_of_largest(row));
+    const V e = select(is_max, V(1), exponential(p, row, args) * inverse_of_largest(row));
     V sum(1);
     const V sum_rest = add_exactly(sum, row.a);
+    const V weight = V(args.alpha) * label(t, w, args);
+    const V loss = distance(p, row.max) + row.b;
+    if constexpr (!Args::carries_rests) {
+      const V inverse = V(1) / sum;  // the same for the whole row
+      const V miss = select(is_max, row.a, sum - e) * inverse;
+      return {weight, loss, e * inverse, miss, focus(miss, V(0), args)};
+    }
+    // Both sums as unevaluated ones, and so the ratio of the latter.
     V below = sum;
     const V below_rest = add_exactly(below, -e) + sum_rest;
     const V others = select(is_max, row.a, below);
@@ -257,8 +217,7 @@ struct CategoricalFocalCrossentropyFromLogits : Logits<CategoricalFocal> {
     const V product = miss * sum;
     const V missing = (others - product) - product_error(miss, sum, product);
     const V rest = fnma(miss, sum_rest, missing + others_rest) / sum;
-    return {V(args.alpha) * label(t, w, args), distance(p, row.max) + row.b, e / sum, miss,
-            focus(miss, rest, args)};
+    return {weight, loss, e / sum, miss, focus(miss, rest, args)};
   }
 };
 

@@ -167,6 +167,13 @@ struct BinaryFocal : BinaryLabels {
   template <class V, class Args>
   static SIMDLOSS_INLINE Pair<V> missing(V t, const Labels<V>& y, const Pair<V>& opposite,
                                          const Pair<V>& same, const Args& args) {
+    if constexpr (sizeof(typename V::Element) == sizeof(float)) {  // the same bits, at less cost
+      const auto is_one = t == V(1);
+      if (args.smoothing.is_none && all(is_one | (t == V(0)))) {
+        return {select(is_one, opposite.value, same.value),
+                select(is_one, opposite.rest, same.rest)};
+      }
+    }
     const V one_minus_t = V(1) - t;
     const V zero_rest = ((V(1) - one_minus_t) - t) * V(args.smoothing.keep);
     const Pair<V> sum = sum_of_products(y.one, opposite, y.zero, same);

@@ -134,6 +134,7 @@ struct RowLoss {
   static constexpr bool has_ties = false;
   static constexpr bool has_center = false;
   static constexpr int n_first = 0;
+  static constexpr bool first_is_prediction = false;  // n_first is 1, and first() gives p
   static constexpr int n_sums = 0;
   static constexpr int n_slope_sums = 0;
   static constexpr bool slopes_need_ties = false;  // though the loss does not

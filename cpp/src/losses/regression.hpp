@@ -2,6 +2,7 @@
 #pragma once
 
 #include "losses/loss.hpp"
+#include "simd/add_exactly.hpp"
 
 namespace simdloss {
 
@@ -105,15 +106,15 @@ struct MeanSquaredLogarithmicError : Pointwise {
     const V low = select(a < b, a, b);
     const V high = select(a < b, b, a);
     const V rise = abs(b - a);
-    const V base = V(1) + low;
+    V base(1);
+    const V base_error = add_exactly(base, low);
     const V ratio = rise / base;
     // rise + rise_error = high - low and base + base_error = 1 + low, exactly.
     const V rise_error = high - (rise + low);
-    const V base_error = select(low < V(1), low - (base - V(1)), V(1) - (base - low));
     const V product = ratio * base;
     const V missing = (rise - product) - product_error(ratio, base, product);
-    const V rest = (missing + fnma(ratio, base_error, rise_error)) / base;
-    const V correction = rest / (V(1) + ratio);  // NaN if the larger one is infinite
+    // By (1 + ratio) base. NaN if the larger one is infinite.
+    const V correction = (missing + fnma(ratio, base_error, rise_error)) / (V(1) + high);
     const LogPair<V> log_ratio = log1p_pair(ratio);
     return {log_ratio.value, log_ratio.rest + keep(!is_nan(correction), correction)};
   }

@@ -22,11 +22,12 @@ struct CosineSimilarity : RowLoss {
 
   template <class T>
   struct Args {
-    bool is_safe;  // no square can overflow or underflow
+    // Double has digits to spare, and no product of squares can overflow or underflow.
+    static constexpr bool is_safe = sizeof(T) < sizeof(double);
   };
   template <class T>
   static Args<T> args(const Settings&) {
-    return {sizeof(T) < sizeof(double)};
+    return {};
   }
 
   template <class V, class Args>
@@ -47,23 +48,25 @@ struct CosineSimilarity : RowLoss {
     V norms;
   };
   template <class V, class Args>
-  static SIMDLOSS_INLINE Angle<V> angle(const Terms<V>& sums, const Args& args) {
-    const V norm_t = sqrt(sums.values[0]);
-    const V norm_p = sqrt(sums.values[1]);
-    const V norms = norm_t * norm_p;
-    // What the roots and the product lose.
-    const V lost_t = root_error(sums.values[0], norm_t);
-    const V lost_p = root_error(sums.values[1], norm_p);
-    const V lost = fma(norm_t, lost_p, fma(norm_p, lost_t, product_error(norm_t, norm_p, norms)));
-    const V ratio = sums.values[2] / norms;
-    const V cosine = max(min(fnma(ratio, lost / norms, ratio), V(1)), V(-1));
-    const V special = sums.values[2] - sums.values[2];
-    const V result = keep(sums.values[0] > V(0), keep(sums.values[1] > V(0), cosine)) + special;
-    if (args.is_safe) return {result, norms};
-    const V again(Limits<typename V::Element>::kNan);
-    return {select(is_ordinary_square(sums.values[0]),
-                   select(is_ordinary_square(sums.values[1]), result, again), again),
-            norms};
+  static SIMDLOSS_INLINE Angle<V> angle(const Terms<V>& sums, const Args&) {
+    if constexpr (Args::is_safe) {
+      const V norms = sqrt(sums.values[0] * sums.values[1]);
+      return {defined(sums, limited(sums.values[2] * (V(1) / norms))), norms};
+    } else {
+      const V norm_t = sqrt(sums.values[0]);
+      const V norm_p = sqrt(sums.values[1]);
+      const V norms = norm_t * norm_p;
+      // What the roots and the product lose.
+      const V lost_t = root_error(sums.values[0], norm_t);
+      const V lost_p = root_error(sums.values[1], norm_p);
+      const V lost = fma(norm_t, lost_p, fma(norm_p, lost_t, product_error(norm_t, norm_p, norms)));
+      const V ratio = sums.values[2] / norms;
+      const V cosine = defined(sums, limited(fnma(ratio, lost / norms, ratio)));
+      const V again(Limits<typename V::Element>::kNan);
+      return {select(is_ordinary_square(sums.values[0]),
+                     select(is_ordinary_square(sums.values[1]), cosine, again), again),
+              norms};
+    }
   }
   template <class V, class Args>
   static SIMDLOSS_INLINE V finish(const Terms<V>& sums, const Row<V>&, const Args& args) {
@@ -76,18 +79,32 @@ struct CosineSimilarity : RowLoss {
                                           const Args& args) {
     const Angle<V> a = angle(sums, args);
     const V special = a.cosine - a.cosine;
-    const auto defined = [&](V x) {
-      return keep(sums.values[0] > V(0), keep(sums.values[1] > V(0), x)) + special;
-    };
-    const V of_p = defined(a.cosine / sums.values[1] * scale);
-    const V of_t = defined(scale / a.norms);
-    if (!args.is_safe) return {{of_p, of_t}};
-    // Not numbers, where a float would lose digits.
-    return {{ordinary_slope(of_p), ordinary_slope(of_t)}};
+    if constexpr (Args::is_safe) {
+      const V inverse = V(1) / a.norms;
+      const V of_p = a.cosine * (sums.values[0] * inverse * inverse) * scale;
+      // Not numbers, where a float would lose digits.
+      return {{ordinary_slope(defined(sums, of_p) + special),
+               ordinary_slope(defined(sums, scale * inverse) + special)}};
+    } else {
+      return {{defined(sums, a.cosine / sums.values[1] * scale) + special,
+               defined(sums, scale / a.norms) + special}};
+    }
   }
   template <class V, class Args>
   static SIMDLOSS_INLINE V gradient(V t, V p, V, const Row<V>&, const Slopes<V>& s, const Args&) {
     return fnma(t, s.values[1], p * s.values[0]);
+  }
+
+ private:
+  template <class V>
+  static SIMDLOSS_INLINE V limited(V cosine) {
+    return max(min(cosine, V(1)), V(-1));
+  }
+  // x, but 0 if t or p is 0; not a number if the sums are none.
+  template <class V>
+  static SIMDLOSS_INLINE V defined(const Terms<V>& sums, V x) {
+    const V special = sums.values[2] - sums.values[2];
+    return keep(sums.values[0] > V(0), keep(sums.values[1] > V(0), x)) + special;
   }
 };
 

@@ -145,6 +145,26 @@ SIMDLOSS_INLINE V exp_over_power_of_two(V x, V power) {
   return select(normal, result, keep(is_nan(x), x));
 }
 
+// exp_over_power_of_two() for results that count as floats: relative error below 2^-34, half as many
+// operations. x must have been rounded to float or made of few of those; anything for x = inf. For V
+// in double.
+//
+// 2^k (1 + r + r^2 q(r)), minimax.py exp_short. The product with 2^k keeps NaN whatever its bits.
+template <class V>
+SIMDLOSS_INLINE V short_exp_over_power_of_two(V x, V power) {
+  using C = ExpConstants<double>;
+  constexpr int bias = std::numeric_limits<double>::max_exponent - 1;
+  const V anchor = V(C::kRound + bias) - power;
+  const V shifted = fma(x, V(C::kLog2E), anchor);
+  const V r = fnma(shifted - anchor, V(C::kLn2High), x);
+  const V r2 = r * r;
+  const V q = polynomial(r, r2, 0.500000006803843, 0.1666666586460085, 0.04166629363314935,
+                         0.00833349767392932, 0.0013944758596821435, 0.00019790243300867334);
+  const V scale = V::from_bits(shift_left<C::kExponentShift>(to_bits(shifted)));
+  const V result = fma(r2, q, V(1) + r) * scale;
+  return keep(!(shifted <= V(C::kRound)), result);
+}
+
 // 2^power / e^x for power = exponent_of_exp(x). For V in double. Max error: 0.72 ULP (Baseline 0.75).
 template <class V>
 SIMDLOSS_INLINE V power_of_two_over_exp(V x, V power) {

@@ -95,23 +95,36 @@ SIMDLOSS_INLINE V rounded(const LogPair<V>& log) {
   return log.value + log.rest;
 }
 
-// ln(x 2^e_offset) for normal, finite x > 0; anything elsewhere.
+// x = 2^e (1 + m), for normal, finite x > 0; anything elsewhere.
 template <class V>
-SIMDLOSS_INLINE LogPair<V> log_in_range(V x, V e_offset) {
+struct LogParts {
+  V e;
+  V m;
+};
+template <class V>
+SIMDLOSS_INLINE LogParts<V> log_parts(V x) {
   using T = typename V::Element;
   using C = LogConstants<T>;
   using Bits = typename V::Bits;
   const Bits bits = to_bits(x) - Bits(C::kThreeQuarters);
   const Bits e = shift_right_arithmetic<ExpConstants<T>::kExponentShift>(bits);
   const V m = V::from_bits((bits & Bits(C::kMantissa)) + Bits(C::kThreeQuarters)) - V(1);
-  return log_of_parts(V::from_int(e) + e_offset, m);
+  return {V::from_int(e), m};
 }
 
-// ln x for normal, finite x > 0; NaN stays; anything elsewhere. The cheap form of log, and the same
-// bits. Max error: 0.98 ULP (Baseline 1.05).
+// ln x for normal, finite x > 0 as an unevaluated sum, with a max error of 0.48 ULP before it is
+// rounded; NaN stays; anything elsewhere.
+template <class V>
+SIMDLOSS_INLINE LogPair<V> log_regular_pair(V x) {
+  const LogParts<V> parts = log_parts(x);
+  return log_of_parts(fma(x, V(0), parts.e), parts.m);
+}
+
+// The same as a number: the cheap form of log, and the same bits. Max error: 0.98 ULP (Baseline
+// 1.05).
 template <class V>
 SIMDLOSS_INLINE V log_regular(V x) {
-  return rounded(log_in_range(x, x * V(0)));
+  return rounded(log_regular_pair(x));
 }
 
 // ln x for all x: 0 -> -inf, negative -> NaN, inf -> inf, NaN stays.
@@ -121,9 +134,11 @@ SIMDLOSS_INLINE V log(V x) {
   using T = typename V::Element;
   using C = LogConstants<T>;
   const auto subnormal = x < V(Limits<T>::kMin);
-  const V normal = select(subnormal, x * V(C::kTwoToScale), x);
-  V result = rounded(log_in_range(normal, keep(subnormal, V(-C::kScale))));
-  result = select(x < V(Limits<T>::kInfinity), result, x);
+  const auto finite = x < V(Limits<T>::kInfinity);
+  if (V::kWidth > 1 && all(finite & !subnormal)) return log_regular(x);
+  const LogParts<V> parts = log_parts(select(subnormal, x * V(C::kTwoToScale), x));
+  V result = rounded(log_of_parts(parts.e + keep(subnormal, V(-C::kScale)), parts.m));
+  result = select(finite, result, x);
   return select(x > V(0), result, select(x == V(0), V(-Limits<T>::kInfinity), V(Limits<T>::kNan)));
 }
 
@@ -143,23 +158,31 @@ SIMDLOSS_INLINE LogPair<V> log1p_in_range(V x, typename V::Bits two_to_headroom,
   return log_of_parts(V::from_int(e), fma(x, scale, scale - V(1)));
 }
 
-// ln(1 + x) for -1 < x < 2^126 (2^1022); NaN stays; anything elsewhere. The cheap form of log1p,
-// and the same bits. Max error: 0.98 ULP (Baseline 1.05).
-template <class V>
-SIMDLOSS_INLINE V log1p_regular(V x) {
-  using C = LogConstants<typename V::Element>;
-  return rounded(log1p_in_range(x, typename V::Bits(C::kOne), V(1)));
-}
-
-// log_regular and log1p_regular as unevaluated sums, with a max error of 0.48 ULP before they are
-// rounded.
-template <class V>
-SIMDLOSS_INLINE LogPair<V> log_regular_pair(V x) {
-  return log_in_range(x, x * V(0));
-}
+// ln(1 + x) for -1 < x < 2^126 (2^1022) as an unevaluated sum, with a max error of 0.48 ULP before
+// it is rounded; NaN stays; anything elsewhere.
 template <class V>
 SIMDLOSS_INLINE LogPair<V> log1p_regular_pair(V x) {
   return log1p_in_range(x, typename V::Bits(LogConstants<typename V::Element>::kOne), V(1));
+}
+
+// The same as a number: the cheap form of log1p, and the same bits. Max error: 0.98 ULP (Baseline
+// 1.05).
+template <class V>
+SIMDLOSS_INLINE V log1p_regular(V x) {
+  return rounded(log1p_regular_pair(x));
+}
+
+// log_regular(x) where `direct`, log1p_regular(-x) elsewhere, for normal x < 1: at the cost of one.
+template <class V>
+SIMDLOSS_INLINE V log_regular_or_complement(typename V::Mask direct, V x) {
+  using T = typename V::Element;
+  using C = LogConstants<T>;
+  using Bits = typename V::Bits;
+  const Bits bits = to_bits(select(direct, x, V(1) - x)) - Bits(C::kThreeQuarters);
+  const Bits e = shift_right_arithmetic<ExpConstants<T>::kExponentShift>(bits);
+  const V scale = V::from_bits(Bits(C::kOne) - (bits - (bits & Bits(C::kMantissa))));
+  const V m = fma(select(direct, x, -x), scale, select(direct, V(0), scale) - V(1));
+  return rounded(log_of_parts(V::from_int(e), m));
 }
 
 // ln(1 + x) for x >= 0 as an unevaluated sum, with a max error of 0.48 ULP before it is rounded; the

@@ -4,7 +4,7 @@
 // Elementary functions for the loss formulas, written once for every vector type:
 //   exp.hpp   exp, exp_nonpositive, expm1   log.hpp   log, log1p, log1p_unit
 //   pow.hpp   pow, pow_int                  here      softplus, sigmoid, log_cosh, tanh
-// No branch depends on a lane, so every lane's result depends on that lane alone.
+// Branches are for speed only: every lane's result depends on that lane alone.
 //
 // [Stated errors] "Max error" stands for float and double, all inputs, and every instruction set
 // but Baseline, whose error follows in brackets where it is larger. An ULP is the distance of

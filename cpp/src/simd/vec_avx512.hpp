@@ -128,7 +128,7 @@ struct Backend<float, isa::Avx512> : Avx512Words<__mmask16, isa::Avx512> {
   static SIMDLOSS_INLINE __m512 sub(__m512 x, __m512 y) { return _mm512_sub_ps(x, y); }
   static SIMDLOSS_INLINE __m512 mul(__m512 x, __m512 y) { return _mm512_mul_ps(x, y); }
   static SIMDLOSS_INLINE __m512 div(__m512 x, __m512 y) { return _mm512_div_ps(x, y); }
-  static SIMDLOSS_INLINE __m512 neg(__m512 x) { return _mm512_xor_ps(x, set(-0.0F)); }
+  static SIMDLOSS_INLINE __m512 neg(__m512 x) { return -x; }  // which goes into fma instructions
   static SIMDLOSS_INLINE __m512 sqrt(__m512 x) { return _mm512_sqrt_ps(x); }
   static SIMDLOSS_INLINE __m512 fma(__m512 x, __m512 y, __m512 z) {
     return _mm512_fmadd_ps(x, y, z);
@@ -265,7 +265,7 @@ struct Backend<double, isa::Avx512> : Avx512Words<__mmask8, isa::Avx512> {
   static SIMDLOSS_INLINE __m512d sub(__m512d x, __m512d y) { return _mm512_sub_pd(x, y); }
   static SIMDLOSS_INLINE __m512d mul(__m512d x, __m512d y) { return _mm512_mul_pd(x, y); }
   static SIMDLOSS_INLINE __m512d div(__m512d x, __m512d y) { return _mm512_div_pd(x, y); }
-  static SIMDLOSS_INLINE __m512d neg(__m512d x) { return _mm512_xor_pd(x, set(-0.0)); }
+  static SIMDLOSS_INLINE __m512d neg(__m512d x) { return -x; }
   static SIMDLOSS_INLINE __m512d sqrt(__m512d x) { return _mm512_sqrt_pd(x); }
   static SIMDLOSS_INLINE __m512d fma(__m512d x, __m512d y, __m512d z) {
     return _mm512_fmadd_pd(x, y, z);

@@ -23,6 +23,16 @@ RowSum merged(const RowSum& a, const RowSum& b) {
   return {hi, (a.lo + b.lo) + error};
 }
 
+// How many of the rows that fit a tile are converted at a time. Half of them where both operands
+// are: CPUs fetch some 2 KiB ahead while kernels run, and that is most of what comes next then. But
+// stages that take vectors of rows need some, and many rows are whole groups of kRowGroup.
+std::int64_t rows_in_tile(std::int64_t fitting, bool converts_both, bool pointwise) {
+  constexpr std::int64_t group = 32;
+  const bool halve = converts_both && fitting >= (pointwise ? 2 : 16);
+  const std::int64_t n = halve ? fitting / 2 : fitting;
+  return n > group ? n / group * group : n;
+}
+
 bool all_binary(const double* labels, std::int64_t n) {
   bool binary = true;
   for (std::int64_t i = 0; i < n; ++i) binary &= labels[i] == 0.0 || labels[i] == 1.0;
@@ -69,6 +79,7 @@ RowLosses::RowLosses(const Call& call, bool binary_labels)
       item_size_(static_cast<std::int64_t>(item_size(plan_.compute))),
       direct_true_(has_class_ids_ || is_direct(plan_, kTrue, plan_.compute)),
       direct_pred_(is_direct(plan_, kPred, plan_.compute)),
+      halves_(halves_in_place()),
       wide_class_weights_(nullptr) {
   const BoundLoss* const loss = call.loss;
   if (loss == nullptr) return;
@@ -127,6 +138,15 @@ bool RowLosses::is_in_place(Operand operand, const RowSlice& rows) const {
   return is_direct(plan_, operand, plan_.compute) && !scattered;
 }
 
+Halves RowLosses::halves_in_place() const {
+  if (loss_ == nullptr || !loss_->reads_halves || plan_.cols <= 1) return Halves::kNone;
+  const auto both_are = [&](DType dtype) {
+    return is_direct(plan_, kTrue, dtype) && is_direct(plan_, kPred, dtype);
+  };
+  if (both_are(DType::kFloat16)) return Halves::kFloat16;
+  return both_are(DType::kBFloat16) ? Halves::kBFloat16 : Halves::kNone;
+}
+
 void RowLosses::compute(std::int64_t begin, std::int64_t n, const RowInputs& inputs,
                         void* losses) const {
   if (call_.special) {
@@ -168,8 +188,8 @@ void RowLosses::compute_slice(const Slice& slice, const Picks& picks, void* loss
     load_tile(plan_, kPred, kernels_, plan_.compute, slice.p, 0, 1, losses);
     return;
   }
-  RowBlock rows{slice.t.data,   slice.p.data, slice.t.stride,       slice.p.stride,
-                slice.t.n_rows, plan_.cols,   class_weights_from(0)};
+  RowBlock rows{slice.t.data, slice.p.data,          slice.t.stride, slice.p.stride, slice.t.n_rows,
+                plan_.cols,   class_weights_from(0), nullptr,        halves_};
   if (has_class_ids_) {
     rows.t = picks.predictions;
     rows.t_stride = item_size_;
@@ -177,7 +197,7 @@ void RowLosses::compute_slice(const Slice& slice, const Picks& picks, void* loss
   }
   const bool t_in_place = has_class_ids_ || is_in_place(kTrue, slice.t);
   const bool p_in_place = is_in_place(kPred, slice.p);
-  const bool in_place = t_in_place && p_in_place;
+  const bool in_place = (t_in_place && p_in_place) || halves_ != Halves::kNone;
   const std::int64_t capacity = in_place ? kSegmentMin : kTileBytes / item_size_;
   if (plan_.cols > capacity) {
     for (std::int64_t row = 0; row < slice.t.n_rows; ++row) {
@@ -196,7 +216,9 @@ void RowLosses::compute_slice(const Slice& slice, const Picks& picks, void* loss
   Tile t_tile;
   Tile p_tile;
   const RowBlock all = rows;
-  const std::int64_t step = capacity / std::max<std::int64_t>(plan_.cols, 1);
+  const std::int64_t step =
+      rows_in_tile(capacity / std::max<std::int64_t>(plan_.cols, 1), !t_in_place && !p_in_place,
+                   is_pointwise(plan_.info->index));
   for (std::int64_t row = 0; row < slice.t.n_rows; row += step) {
     rows.n_rows = std::min(step, slice.t.n_rows - row);
     const auto place = [&](Operand operand, const RowSlice& source, bool stays, Tile& tile,
@@ -244,19 +266,24 @@ SegmentSums RowLosses::sums_of_range(Stage stage, const Slice& row, std::int64_t
   state.max = -std::numeric_limits<double>::infinity();
   Tile t_tile;
   Tile p_tile;
+  const bool is_half = halves_ != Halves::kNone;
+  const std::int64_t size = is_half ? 2 : item_size_;
   const bool direct = direct_true_ && direct_pred_;
-  const std::int64_t step = direct ? end - begin : kTileBytes / item_size_;  // whole pairs of steps
+  const bool neither = !direct_true_ && !direct_pred_;  // see rows_in_tile()
+  const std::int64_t tile_bytes = neither ? kTileBytes / 2 : kTileBytes;
+  const std::int64_t step = direct ? end - begin : tile_bytes / size;  // whole pairs of steps
   for (std::int64_t col = begin; col < end; col += step) {
     const std::int64_t n = std::min(step, end - col);
     const auto place = [&](Operand operand, const RowSlice& source, bool stays,
                            Tile& tile) -> const void* {
-      if (stays) return source.data + col * item_size_;
+      if (stays || is_half) return source.data + col * size;
       load_tile(plan_, operand, kernels_, plan_.compute, source, col, n, tile.bytes);
       return tile.bytes;
     };
     const void* const t = has_class_ids_ ? nullptr : place(kTrue, row.t, direct_true_, t_tile);
     const void* const p = place(kPred, row.p, direct_pred_, p_tile);
-    loss_->accumulate(stage, {t, p, class_weights_from(col), n}, facts, args_.bytes, state);
+    loss_->accumulate(stage, {t, p, class_weights_from(col), n, halves_}, facts, args_.bytes,
+                      state);
   }
   SegmentSums sums{state.max, state.ties, {}};
   for (int k = 0; k < kMaxLaneSums; ++k) sums.sums[k] = loss_->collect(state.sums[k]);

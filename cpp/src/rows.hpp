@@ -157,6 +157,7 @@ class RowLosses {
   void end_row(const Slice& row, const RowFacts& facts, const RowSlopes& slopes,
                const Derivation& what, bool finite) const;
   bool is_ordinary(double scale) const;
+  Halves halves_in_place() const;
   void mend_row(const Slice& row, const Derivation& what) const;
   void store_part(const Slice& row, std::int64_t col, std::int64_t n, int derivative,
                   const double* values) const;
@@ -170,6 +171,7 @@ class RowLosses {
   std::int64_t item_size_;
   bool direct_true_;
   bool direct_pred_;
+  Halves halves_;  // that kernels of losses read from where it is
   LossArgs args_;
   LossArgs wide_args_;
   const double* wide_class_weights_;          // null: all 1

@@ -106,6 +106,10 @@ void copy_rectangle(const TypeKernels& kernels, DType dtype, Rectangle r, T* to)
     r.n_rows = 1;
     r.col_stride = r.row_stride;
   }
+  if (r.col_stride == size && r.row_stride == r.n_cols * size && r.pitch == r.n_cols) {
+    r.n_cols *= r.n_rows;  // adjacent rows are one
+    r.n_rows = 1;
+  }
   if (r.col_stride == size) {
     for (std::int64_t i = 0; i < r.n_rows; ++i) {
       kernels.load[type](r.from + i * r.row_stride, r.n_cols, to + i * r.pitch);

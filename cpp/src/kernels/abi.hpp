@@ -42,6 +42,9 @@ struct RowSum {
   double lo;
 };
 
+// Whether t and p are in half precision and not of type T. See LossKernels::reads_halves.
+enum class Halves { kNone, kFloat16, kBFloat16 };
+
 // `n_rows` rows of `n_cols` elements; the elements of a row are contiguous, rows are `stride` bytes
 // apart. No alignment is assumed. Where y_true holds class ids, t is the row's prediction for its
 // class, one T a row.
@@ -54,6 +57,7 @@ struct RowBlock {
   std::int64_t n_cols;
   const void* class_weights = nullptr;    // n_cols of type T; null: all 1
   const double* label_weights = nullptr;  // of the class of each row; null: all 1
+  Halves halves = Halves::kNone;
 };
 
 // What a row is looked at for, in this order: see [Row losses]. kSlopeTerms takes the place of kTerms
@@ -104,12 +108,15 @@ struct RowPart {
   const void* p;
   const void* class_weights;
   std::int64_t n;
+  Halves halves = Halves::kNone;
 };
 
 // One loss in one computation type T. `args` points to the loss's Args<T>.
 struct LossKernels {
   // Which stages there are.
   bool stages[kStages];
+  // Whether row_losses() and accumulate() take halves; nothing else does.
+  bool reads_halves;
   // losses[i] (type T) = the loss of row i, never -0; divided by `divisor` if it is a mean.
   void (*row_losses)(const RowBlock& rows, double divisor, const void* args, void* losses) noexcept;
   // A row that comes in parts: each stage sees all of them, each of 2 k kLanes<T> elements but the

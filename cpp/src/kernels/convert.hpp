@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// [Tiles] Kernels see contiguous elements of the computation type only. What has another storage
-// type is converted here, a tile that fits the L1 cache at a time; strides are gone before that, and
-// come after it.
+// [Tiles] Kernels see contiguous elements of the computation type, or of half precision if they say
+// reads_halves. What has another storage type is converted here, a tile that fits the L1 cache at a
+// time; strides are gone before that, and come after it.
 
 #include <cstdint>
 
+#include "kernels/abi.hpp"
 #include "simd/vec_scalar.hpp"
 #include "simdloss/array_view.hpp"
 
@@ -33,35 +34,52 @@ struct Converter {
   }
 };
 
-// Half precision goes through float, exactly.
-template <class Half, class Isa>
-SIMDLOSS_INLINE Vec<float, Isa> load_half(const std::uint16_t* p) {
-  if constexpr (__is_same(Half, Float16)) {
-    return Vec<float, Isa>::load_float16(p);
+// A vector V, or its first n lanes, from elements of its own type or, exactly, from halves if that
+// is float.
+template <class V, class Storage>
+SIMDLOSS_INLINE V load_as(const Storage* p) {
+  if constexpr (__is_same(Storage, Float16)) {
+    return V::load_float16(reinterpret_cast<const std::uint16_t*>(p));
+  } else if constexpr (__is_same(Storage, BFloat16)) {
+    return V::load_bfloat16(reinterpret_cast<const std::uint16_t*>(p));
   } else {
-    return Vec<float, Isa>::load_bfloat16(p);
+    return V::load(p);
   }
 }
-template <class Half, class Isa>
-SIMDLOSS_INLINE Vec<float, Isa> load_half_first(const std::uint16_t* p, std::int64_t n) {
-  if constexpr (__is_same(Half, Float16)) {
-    return Vec<float, Isa>::load_float16_first(p, n);
+template <class V, class Storage>
+SIMDLOSS_INLINE V load_first_as(const Storage* p, std::int64_t n) {
+  if constexpr (__is_same(Storage, Float16)) {
+    return V::load_float16_first(reinterpret_cast<const std::uint16_t*>(p), n);
+  } else if constexpr (__is_same(Storage, BFloat16)) {
+    return V::load_bfloat16_first(reinterpret_cast<const std::uint16_t*>(p), n);
   } else {
-    return Vec<float, Isa>::load_bfloat16_first(p, n);
+    return V::load_first(p, n);
   }
 }
 
+// Calls body(Storage()) with the type that elements are stored in: T or, if kReadsHalves says that
+// there is code for them, halves.
+template <class T, bool kReadsHalves, class Body>
+SIMDLOSS_INLINE void with_storage(Halves halves, const Body& body) {
+  if constexpr (kReadsHalves) {
+    if (halves == Halves::kFloat16) return body(Float16());
+    if (halves == Halves::kBFloat16) return body(BFloat16());
+  }
+  body(T());
+}
+
+// Half precision goes through float.
 template <class Half, class T, class Isa>
 struct HalfConverter {
   static void load(const void* source, std::int64_t n, void* target) noexcept {
     using V = Vec<float, Isa>;
-    const std::uint16_t* const from = static_cast<const std::uint16_t*>(source);
+    const Half* const from = static_cast<const Half*>(source);
     T* const to = static_cast<T*>(target);
     std::int64_t i = 0;
-    for (; i + V::kWidth <= n; i += V::kWidth) put(load_half<Half, Isa>(from + i), to + i);
+    for (; i + V::kWidth <= n; i += V::kWidth) put(load_as<V>(from + i), to + i);
     if (i < n) {
       float rest[V::kWidth];
-      load_half_first<Half, Isa>(from + i, n - i).store(rest);
+      load_first_as<V>(from + i, n - i).store(rest);
       for (std::int64_t j = i; j < n; ++j) to[j] = static_cast<T>(rest[j - i]);
     }
   }

@@ -7,7 +7,8 @@
 // [Light and heavy formulas] The losses of elements are made a tile at a time and added up from
 // there: every formula is a plain loop, whatever the rows' length, and its constants stay in
 // registers. Only if a formula is so light that rows stream from memory at full speed is it
-// evaluated within the sum, which overlaps better with that stream.
+// evaluated within the sum, which overlaps better with that stream. Such formulas read half
+// precision themselves too, for conversion to a tile of floats would take longer than they do.
 //
 // [Prepared formulas] A CPU has only so many instructions in flight, some hundred, so a long chain
 // of operations that wait for each other leaves it idle. Such a formula is cut in two: prepare(t,
@@ -17,6 +18,7 @@
 #include <cstdint>
 
 #include "kernels/abi.hpp"
+#include "kernels/convert.hpp"
 #include "kernels/row_sum.hpp"
 #include "kernels/stream.hpp"
 #include "losses/loss.hpp"
@@ -30,17 +32,20 @@ struct PointwiseKernel {
   using Args = typename Loss::template Args<T>;
   using Sums = RowSums<T, Isa>;
 
-  // Losses that are made where they are added: a source for RowSums.
+  static constexpr bool kReadsHalves = Loss::is_light && __is_same(T, float);
+
+  // Losses that are made where they are added: a source for RowSums. Elements are T or halves.
+  template <class Storage>
   struct Fused {
-    const T* t;
-    const T* p;
+    const Storage* t;
+    const Storage* p;
     const Args& args;
     SIMDLOSS_INLINE V whole(std::int64_t i) const {
-      return element_loss<Loss>(V::load(t + i), V::load(p + i), args);
+      return element_loss<Loss>(load_as<V>(t + i), load_as<V>(p + i), args);
     }
     SIMDLOSS_INLINE V first(std::int64_t i, std::int64_t n) const {
-      return keep_first(element_loss<Loss>(V::load_first(t + i, n), V::load_first(p + i, n), args),
-                        n);
+      return keep_first(
+          element_loss<Loss>(load_first_as<V>(t + i, n), load_first_as<V>(p + i, n), args), n);
     }
   };
 
@@ -49,8 +54,9 @@ struct PointwiseKernel {
     T values[kTile<T> + V::kWidth];
   };
 
-  static SIMDLOSS_INLINE V load(const T* from, std::int64_t left) {
-    return left >= V::kWidth ? V::load(from) : V::load_first(from, left);
+  template <class Storage>
+  static SIMDLOSS_INLINE V load(const Storage* from, std::int64_t left) {
+    return left >= V::kWidth ? load_as<V>(from) : load_first_as<V>(from, left);
   }
 
   // at(i, left) for the vectors of n elements: whole ones, and what is left.
@@ -70,8 +76,9 @@ struct PointwiseKernel {
   }
 
   // The losses of n <= kTile<T> elements, in whole vectors.
-  static SIMDLOSS_INLINE void elements(const T* t, const T* p, std::int64_t n, const Args& args,
-                                       T* losses) {
+  template <class Storage>
+  static SIMDLOSS_INLINE void elements(const Storage* t, const Storage* p, std::int64_t n,
+                                       const Args& args, T* losses) {
     if constexpr (Loss::is_prepared) {
       Tile prepared;
       prepare_tile(t, p, n, args, prepared);
@@ -86,9 +93,11 @@ struct PointwiseKernel {
     }
   }
 
-  static void add_row(const T* t, const T* p, std::int64_t n, const Args& typed, LaneSums& lanes) {
+  template <class Storage>
+  static void add_row(const Storage* t, const Storage* p, std::int64_t n, const Args& typed,
+                      LaneSums& lanes) {
     if constexpr (Loss::is_light) {
-      Sums::add(Fused{t, p, typed}, 0, n, lanes);
+      Sums::add(Fused<Storage>{t, p, typed}, 0, n, lanes);
     } else {
       Tile tile;
       for (std::int64_t i = 0; i < n; i += kTile<T>) {
@@ -105,12 +114,16 @@ struct PointwiseKernel {
   }
 
   // Calls body(t, p, i) for each row i.
-  template <class Body>
+  template <class Storage, class Body>
   static SIMDLOSS_INLINE void for_rows(const RowBlock& rows, Body body) {
     for (std::int64_t i = 0; i < rows.n_rows; ++i) {
-      body(reinterpret_cast<const T*>(static_cast<const char*>(rows.t) + i * rows.t_stride),
-           reinterpret_cast<const T*>(static_cast<const char*>(rows.p) + i * rows.p_stride), i);
+      body(row_of<Storage>(rows.t, rows.t_stride, i), row_of<Storage>(rows.p, rows.p_stride, i), i);
     }
+  }
+  template <class Storage = T>
+  static SIMDLOSS_INLINE const Storage* row_of(const void* rows, std::int64_t stride,
+                                               std::int64_t row) {
+    return reinterpret_cast<const Storage*>(static_cast<const char*>(rows) + row * stride);
   }
 
   // How many rows of n_cols <= kTile<T> elements to take at a time, if they are adjacent. Narrow ones
@@ -123,8 +136,9 @@ struct PointwiseKernel {
   }
 
   // Rows of kTile<T> elements or less, as many at a time as fit a tile; adjacent ones as one.
+  template <class Storage>
   static void tiled_row_losses(const RowBlock& rows, double divisor, const Args& args, T* losses) {
-    const std::int64_t size = rows.n_cols * static_cast<std::int64_t>(sizeof(T));
+    const std::int64_t size = rows.n_cols * static_cast<std::int64_t>(sizeof(Storage));
     const bool adjacent = rows.t_stride == size && rows.p_stride == size;
     const std::int64_t step = adjacent ? rows_at_a_time(rows.n_cols) : kTile<T> / rows.n_cols;
     Tile tile;
@@ -136,41 +150,51 @@ struct PointwiseKernel {
       const std::int64_t n_rows = part.n_rows;
       if (adjacent) part.n_rows = 1;
       const std::int64_t length = adjacent ? n_rows * rows.n_cols : rows.n_cols;
-      for_rows(part, [&](const T* t, const T* p, std::int64_t i) {
+      for_rows<Storage>(part, [&](const Storage* t, const Storage* p, std::int64_t i) {
         elements(t, p, length, args, tile.values + i * rows.n_cols);
       });
       Sums::row_losses(tile.values, n_rows, rows.n_cols, divisor, losses + row);
     }
   }
 
-  static void row_losses(const RowBlock& rows, double divisor, const void* args,
-                         void* losses) noexcept {
-    const Args typed = *static_cast<const Args*>(args);  // a copy that no store can change
-    T* const out = static_cast<T*>(losses);
+  template <class Storage>
+  static void stored_row_losses(const RowBlock& rows, double divisor, const Args& args, T* losses) {
     if constexpr (Loss::is_light) {
       if (rows.n_cols >= kLanes<T>) {
-        for_rows(rows, [&](const T* t, const T* p, std::int64_t i) {
-          out[i] = static_cast<T>(Sums::sum(Fused{t, p, typed}, 0, rows.n_cols) / divisor + 0.0);
+        for_rows<Storage>(rows, [&](const Storage* t, const Storage* p, std::int64_t i) {
+          const double sum = Sums::sum(Fused<Storage>{t, p, args}, 0, rows.n_cols);
+          losses[i] = static_cast<T>(sum / divisor + 0.0);
         });
         return;
       }
     }
     if (rows.n_cols > kTile<T>) {
-      for_rows(rows, [&](const T* t, const T* p, std::int64_t i) {
+      for_rows<Storage>(rows, [&](const Storage* t, const Storage* p, std::int64_t i) {
         LaneSums lanes = {};
-        add_row(t, p, rows.n_cols, typed, lanes);
-        out[i] = mean_of(lanes, divisor);
+        add_row(t, p, rows.n_cols, args, lanes);
+        losses[i] = mean_of(lanes, divisor);
       });
       return;
     }
-    tiled_row_losses(rows, divisor, typed, out);
+    tiled_row_losses<Storage>(rows, divisor, args, losses);
+  }
+
+  static void row_losses(const RowBlock& rows, double divisor, const void* args,
+                         void* losses) noexcept {
+    const Args typed = *static_cast<const Args*>(args);  // a copy that no store can change
+    with_storage<T, kReadsHalves>(rows.halves, [&](auto storage) SIMDLOSS_INLINE_LAMBDA {
+      stored_row_losses<decltype(storage)>(rows, divisor, typed, static_cast<T*>(losses));
+    });
   }
 
   static void accumulate(Stage, const RowPart& part, const RowFacts&, const void* args,
                          RowState& state) noexcept {
     const Args typed = *static_cast<const Args*>(args);
-    add_row(static_cast<const T*>(part.t), static_cast<const T*>(part.p), part.n, typed,
-            state.sums[0]);
+    with_storage<T, kReadsHalves>(part.halves, [&](auto storage) SIMDLOSS_INLINE_LAMBDA {
+      using Storage = decltype(storage);
+      add_row(static_cast<const Storage*>(part.t), static_cast<const Storage*>(part.p), part.n,
+              typed, state.sums[0]);
+    });
   }
 
   static RowSum collect(const LaneSums& lanes) noexcept { return Sums::finish(lanes); }
@@ -275,9 +299,6 @@ struct PointwiseKernel {
     }
   }
 
-  static SIMDLOSS_INLINE const T* row_of(const void* rows, std::int64_t stride, std::int64_t row) {
-    return reinterpret_cast<const T*>(static_cast<const char*>(rows) + row * stride);
-  }
   static SIMDLOSS_INLINE Outputs outputs(const RowDerivatives& to, std::int64_t row, T* losses) {
     const auto at = [&](void* rows) {
       return rows == nullptr ? nullptr
@@ -406,6 +427,7 @@ struct PointwiseKernel {
                               double*) noexcept {}
 
   static constexpr LossKernels kernels{{false, false, true, true},
+                                       kReadsHalves,
                                        &row_losses,
                                        &accumulate,
                                        &collect,

@@ -269,6 +269,7 @@ struct RowKernel {
 
   static constexpr LossKernels kernels{
       {Loss::has_max, Loss::n_first > 0, Loss::n_sums > 0, Loss::n_slope_sums > 0},
+      false,
       &row_losses,
       &accumulate,
       &collect,

@@ -406,6 +406,7 @@ struct PointwiseKernel {
                               double*) noexcept {}
 
   static constexpr LossKernels kernels{{false, false, true, true},
+                                       0,
                                        &row_losses,
                                        &accumulate,
                                        &collect,

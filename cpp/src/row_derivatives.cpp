@@ -19,9 +19,16 @@ constexpr std::int64_t kMendTile = 512;
 
 char* writable(const RowSlice& rows) { return const_cast<char*>(rows.data); }
 
-bool all_finite(const TypeKernels& kernels, const void* rows, std::int64_t stride,
+// Of row `index` of one of the derivatives `to`.
+bool all_finite(const TypeKernels& kernels, const void* rows, const RowDerivatives& to,
                 std::int64_t index, std::int64_t n_cols) {
-  return kernels.all_finite(static_cast<const char*>(rows) + index * stride, n_cols);
+  const char* const row = static_cast<const char*>(rows) + index * to.stride;
+  if (to.col_stride == 0) return kernels.all_finite(row, n_cols);
+  bool finite = true;
+  for (std::int64_t col = 0; col < n_cols; ++col) {
+    finite = finite && kernels.all_finite(row + col * to.col_stride, 1);
+  }
+  return finite;
 }
 
 }  // namespace
@@ -78,7 +85,9 @@ bool RowLosses::writes_in_place(const Slice& slice) const {
   if (!is_in_place(kGradient, slice.derivatives[0])) return false;
   return slice.derivatives[1].data == nullptr ||
          (is_in_place(kHessian, slice.derivatives[1]) &&
-          slice.derivatives[0].stride == slice.derivatives[1].stride);
+          slice.derivatives[0].stride == slice.derivatives[1].stride &&
+          column_stride(kGradient, slice.derivatives[0]) ==
+              column_stride(kHessian, slice.derivatives[1]));
 }
 
 // Rows that fit a tile or are in place.
@@ -87,9 +96,10 @@ void RowLosses::derive_block(const Slice& block, const Picks& picks, std::int64_
   const std::int64_t n_rows = block.p.n_rows;
   Tile tiles[4];
   const auto place = [&](Operand operand, const RowSlice& rows, const void*& data,
-                         std::int64_t& stride) {
+                         std::int64_t& stride, std::int64_t& col_stride) {
     data = rows.data;
     stride = rows.stride;
+    col_stride = column_stride(operand, rows);
     if (is_in_place(operand, rows)) return;
     load_tile(plan_, operand, kernels_, plan_.compute, rows, 0, plan_.cols, tiles[operand].bytes);
     data = tiles[operand].bytes;
@@ -101,9 +111,9 @@ void RowLosses::derive_block(const Slice& block, const Picks& picks, std::int64_
     rows.t_stride = item_size_;
     if (wide_class_weights_ != nullptr) rows.label_weights = picks.weights + first_pick;
   } else {
-    place(kTrue, block.t, rows.t, rows.t_stride);
+    place(kTrue, block.t, rows.t, rows.t_stride, rows.t_col_stride);
   }
-  place(kPred, block.p, rows.p, rows.p_stride);
+  place(kPred, block.p, rows.p, rows.p_stride, rows.p_col_stride);
 
   const bool has_hessian = block.derivatives[1].data != nullptr;
   const bool in_place = writes_in_place(block);
@@ -114,7 +124,8 @@ void RowLosses::derive_block(const Slice& block, const Picks& picks, std::int64_
                     what.scales.all,
                     what.class_ids,
                     what.curvature == Curvature::kUpperBound,
-                    in_place && plan_.streams};
+                    in_place && plan_.streams,
+                    in_place ? column_stride(kGradient, block.derivatives[0]) : 0};
   if (!has_hessian) to.hessian = nullptr;
   const bool finite = has_hessian
                           ? loss_->row_hessians(rows, plan_.divisor, args_.bytes, to, losses)
@@ -123,10 +134,10 @@ void RowLosses::derive_block(const Slice& block, const Picks& picks, std::int64_
   bool any = false;
   if (!finite || what.scales.each != nullptr || !is_ordinary(what.scales.all)) {
     for (std::int64_t i = 0; i < n_rows; ++i) {
-      mend[i] = !is_ordinary(what.scales.of(i)) ||
-                (!finite &&
-                 !(all_finite(kernels_, to.gradient, to.stride, i, plan_.cols) &&
-                   (!has_hessian || all_finite(kernels_, to.hessian, to.stride, i, plan_.cols))));
+      mend[i] =
+          !is_ordinary(what.scales.of(i)) ||
+          (!finite && !(all_finite(kernels_, to.gradient, to, i, plan_.cols) &&
+                        (!has_hessian || all_finite(kernels_, to.hessian, to, i, plan_.cols))));
       any = any || mend[i];
     }
   }
@@ -192,8 +203,8 @@ bool RowLosses::derive_range(const Slice& row, std::int64_t begin, std::int64_t 
                       : static_cast<void*>(tiles[2 + k].bytes);
     };
     if (sums != nullptr) loss_->accumulate(kTerms, part, facts, args_.bytes, state);
-    const RowDerivatives to{target(0), has_hessian ? target(1) : nullptr,   0,    nullptr, 0,
-                            nullptr,   curvature == Curvature::kUpperBound, false};
+    const RowDerivatives to{target(0), has_hessian ? target(1) : nullptr,   0,     nullptr, 0,
+                            nullptr,   curvature == Curvature::kUpperBound, false, 0};
     finite &= loss_->part_gradients(part, facts, slopes, args_.bytes, to);
     if (in_place) continue;
     for (int k = 0; k < (has_hessian ? 2 : 1); ++k) {

@@ -134,8 +134,17 @@ RowLosses::Slice RowLosses::Slice::from(std::int64_t row, std::int64_t n_rows) c
 // Whether kernels can work on these rows where they are. A column that steps evenly is read as a row
 // by load_tile(), which kernels cannot.
 bool RowLosses::is_in_place(Operand operand, const RowSlice& rows) const {
+  if (!is_direct(plan_, operand, plan_.compute)) return column_stride(operand, rows) != 0;
   const bool scattered = plan_.cols == 1 && rows.n_rows > 1 && rows.stride != item_size_;
-  return is_direct(plan_, operand, plan_.compute) && !scattered;
+  return !scattered;
+}
+
+// The col_stride of these rows in a RowBlock or RowDerivatives that has them where they are.
+std::int64_t RowLosses::column_stride(Operand operand, const RowSlice& rows) const {
+  const bool are_columns = plan_.dtype[operand] == plan_.compute && rows.stride == item_size_ &&
+                           plan_.inner.rank == 1 && plan_.cols <= loss_->most_columns &&
+                           !is_direct(plan_, operand, plan_.compute);
+  return are_columns ? plan_.inner.inner_stride(operand) : 0;
 }
 
 Halves RowLosses::halves_in_place() const {
@@ -194,7 +203,10 @@ void RowLosses::compute_slice(const Slice& slice, const Picks& picks, void* loss
     rows.t = picks.predictions;
     rows.t_stride = item_size_;
     if (wide_class_weights_ != nullptr) rows.label_weights = picks.weights;
+  } else {
+    rows.t_col_stride = column_stride(kTrue, slice.t);
   }
+  rows.p_col_stride = column_stride(kPred, slice.p);
   const bool t_in_place = has_class_ids_ || is_in_place(kTrue, slice.t);
   const bool p_in_place = is_in_place(kPred, slice.p);
   const bool in_place = (t_in_place && p_in_place) || halves_ != Halves::kNone;

@@ -135,6 +135,7 @@ class RowLosses {
   Slice row_slice(std::int64_t row) const;
   const void* class_weights_from(std::int64_t col) const;
   bool is_in_place(Operand operand, const RowSlice& rows) const;
+  std::int64_t column_stride(Operand operand, const RowSlice& rows) const;
   RowFacts picked_facts(const Picks& picks, std::int64_t index) const;
   void pick(const Slice& slice, const std::int64_t* class_ids, Picks& picks) const;
 

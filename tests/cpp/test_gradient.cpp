@@ -38,6 +38,7 @@ template <class T>
 struct GuardedRows {
   GuardedPage t_page, p_page, gradient_page, hessian_page;
   std::int64_t shape[2];
+  std::int64_t strides[2];
   std::vector<std::int64_t> ids;
   T* gradient;
   T* hessian;
@@ -45,6 +46,7 @@ struct GuardedRows {
 
   GuardedRows(const LossInfo& info, int n_cols, std::mt19937& random, int n_rows = kRows)
       : shape{n_rows, n_cols},
+        strides{n_cols * std::int64_t{sizeof(T)}, sizeof(T)},
         gradient(gradient_page.last<T>(n_rows * n_cols)),
         hessian(hessian_page.last<T>(n_rows * n_cols)) {
     T* const t = t_page.last<T>(n_rows * n_cols);
@@ -55,29 +57,51 @@ struct GuardedRows {
       p[i] = unit(random);
     }
     for (int i = 0; i < n_rows; ++i) ids.push_back(i % n_cols);
-    operands.y_true = {t, dtype_of<T>(), 2, shape, nullptr};
+    operands.y_true = {t, dtype_of<T>(), 2, shape, strides};
     if (info.target == Target::kClassId)
       operands.y_true = {ids.data(), DType::kInt64, 1, shape, nullptr};
-    operands.y_pred = {p, dtype_of<T>(), 2, shape, nullptr};
+    operands.y_pred = {p, dtype_of<T>(), 2, shape, strides};
+  }
+
+  // The same matrices with columns that are contiguous.
+  void lay_by_columns() {
+    strides[0] = sizeof(T);
+    strides[1] = shape[0] * std::int64_t{sizeof(T)};
+    for (GuardedPage* const page : {&t_page, &p_page}) {
+      T* const matrix = page->last<T>(static_cast<int>(shape[0] * shape[1]));
+      const std::vector<T> rows(matrix, matrix + shape[0] * shape[1]);
+      for (std::int64_t i = 0; i < shape[0] * shape[1]; ++i) {
+        matrix[place(i)] = rows[static_cast<std::size_t>(i)];
+      }
+    }
   }
 
   std::vector<T> derive(const BoundLoss& loss, Curvature curvature) {
     T value = -1;
     const MutableArrayView to_value{&value, dtype_of<T>(), 0, nullptr, nullptr};
-    const MutableArrayView to_gradient{gradient, dtype_of<T>(), 2, shape, nullptr};
-    const MutableArrayView to_hessian{hessian, dtype_of<T>(), 2, shape, nullptr};
-    const auto n = shape[0] * shape[1];
+    const MutableArrayView to_gradient{gradient, dtype_of<T>(), 2, shape, strides};
+    const MutableArrayView to_hessian{hessian, dtype_of<T>(), 2, shape, strides};
     std::vector<T> found;
+    const auto add = [&](const T* matrix) {
+      for (std::int64_t i = 0; i < shape[0] * shape[1]; ++i) found.push_back(matrix[place(i)]);
+    };
     simdloss::gradient(loss, operands, {}, to_gradient);
-    found.insert(found.end(), gradient, gradient + n);
+    add(gradient);
     value_and_gradient(loss, operands, {}, to_value, to_gradient);
-    found.insert(found.end(), gradient, gradient + n);
+    add(gradient);
     found.push_back(value);
     if (!loss.info().has_hessian) return found;
     value_gradient_and_hessian(loss, operands, {}, curvature, to_value, to_gradient, to_hessian);
-    found.insert(found.end(), gradient, gradient + n);
-    found.insert(found.end(), hessian, hessian + n);
+    add(gradient);
+    add(hessian);
     return found;
+  }
+
+ private:
+  // Where element i in the order of rows lies.
+  std::int64_t place(std::int64_t i) const {
+    const std::int64_t bytes = i / shape[1] * strides[0] + i % shape[1] * strides[1];
+    return bytes / std::int64_t{sizeof(T)};
   }
 };
 
@@ -93,13 +117,24 @@ void check_every_length(const LossInfo& info) {
   std::mt19937 random(1);
   for (int n_cols = 1; n_cols <= 70; ++n_cols) {
     CAPTURE(n_cols);
-    GuardedRows<T> rows(info, n_cols, random);
-    force_isa("scalar");
-    const std::vector<T> expected = rows.derive(loss, Curvature::kUpperBound);
-    for_each_isa([&](const KernelTable& table) {
-      const std::vector<T> found = rows.derive(loss, Curvature::kUpperBound);
-      if (table.isa != Isa::kBaseline) CHECK(same_bits(found, expected));
-    });
+    // Less than a vector, or a vector and some more as long as a page holds them.
+    for (const int n_rows : {kRows, n_cols <= 33 ? 64 / static_cast<int>(sizeof(T)) + 3 : 4}) {
+      CAPTURE(n_rows);
+      GuardedRows<T> rows(info, n_cols, random, n_rows);
+      force_isa("scalar");
+      const std::vector<T> expected = rows.derive(loss, Curvature::kUpperBound);
+      std::vector<std::vector<T>> by_rows;
+      for_each_isa([&](const KernelTable& table) {
+        by_rows.push_back(rows.derive(loss, Curvature::kUpperBound));
+        if (table.isa != Isa::kBaseline) CHECK(same_bits(by_rows.back(), expected));
+      });
+      rows.lay_by_columns();
+      std::size_t index = 0;
+      for_each_isa([&](const KernelTable&) {
+        CHECK(same_bits(rows.derive(loss, Curvature::kUpperBound), by_rows[index]));
+        ++index;
+      });
+    }
   }
 }
 

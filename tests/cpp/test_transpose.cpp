@@ -65,8 +65,23 @@ std::string text(const Layout& l) {
          std::to_string(l.gap);
 }
 
+// The same memory as rows, or as columns of as many elements as the layout has columns.
 template <class T>
-void check_load(Tally& tally, int width, const TransposedFunctions<T>& f) {
+struct Matrix {
+  Rows<T> rows;
+  int n_rows, n_cols;
+  bool by_columns;
+
+  Matrix(GuardedPage& page, const Layout& layout, bool columns)
+      : rows(page, layout),
+        n_rows(columns ? layout.n_cols : layout.n_rows),
+        n_cols(columns ? layout.n_rows : layout.n_cols),
+        by_columns(columns) {}
+  char* at(int row, int col) const { return by_columns ? rows.at(col, row) : rows.at(row, col); }
+};
+
+template <class T>
+void check_load(Tally& tally, int width, const TransposedFunctions<T>& f, bool columns) {
   GuardedPage page;
   const auto place = [width](int col, int row) {
     return static_cast<std::size_t>(col) * static_cast<std::size_t>(width) +
@@ -74,16 +89,18 @@ void check_load(Tally& tally, int width, const TransposedFunctions<T>& f) {
   };
   std::mt19937_64 random(11);
   for (const Layout& layout : layouts(width, sizeof(T))) {
-    const Rows<T> rows(page, layout);
+    const Matrix<T> from(page, layout, columns);
+    if (from.n_rows > width) continue;
     std::vector<T> expected(kMaxCols * 16, T(-5)), tile(kMaxCols * 16, T(-5));
     for (int r = 0; r < width; ++r) {
-      for (int j = 0; j < layout.n_cols; ++j) {
+      for (int j = 0; j < from.n_cols; ++j) {
         const T x = random_value<T>(random);
-        if (r < layout.n_rows) std::memcpy(rows.at(r, j), &x, sizeof x);
-        expected[place(j, r)] = r < layout.n_rows ? x : T(0);
+        if (r < from.n_rows) std::memcpy(from.at(r, j), &x, sizeof x);
+        expected[place(j, r)] = r < from.n_rows ? x : T(0);
       }
     }
-    f.load(rows.first, rows.stride, layout.n_rows, layout.n_cols, tile.data());
+    const auto load = columns ? f.copy_in : f.load;
+    load(from.rows.first, from.rows.stride, from.n_rows, from.n_cols, tile.data());
     for (std::size_t i = 0; i < tile.size(); ++i) {
       tally.add_numbers(tile[i], expected[i], [&] { return "load of " + text(layout); });
     }
@@ -91,7 +108,7 @@ void check_load(Tally& tally, int width, const TransposedFunctions<T>& f) {
 }
 
 template <class T>
-void check_store(Tally& tally, int width, const TransposedFunctions<T>& f) {
+void check_store(Tally& tally, int width, const TransposedFunctions<T>& f, bool columns) {
   GuardedPage page;
   const auto place = [width](int col, int row) {
     return static_cast<std::size_t>(col) * static_cast<std::size_t>(width) +
@@ -99,18 +116,20 @@ void check_store(Tally& tally, int width, const TransposedFunctions<T>& f) {
   };
   std::mt19937_64 random(12);
   for (const Layout& layout : layouts(width, sizeof(T))) {
-    const Rows<T> rows(page, layout);
+    const Matrix<T> to(page, layout, columns);
+    if (to.n_rows > width) continue;
     std::fill(page.begin(), page.end(), char{0x5A});
     std::vector<char> expected(page.begin(), page.end());
     std::vector<T> tile(kMaxCols * 16);
     for (T& x : tile) x = random_value<T>(random);
-    for (int r = 0; r < layout.n_rows; ++r) {
-      for (int j = 0; j < layout.n_cols; ++j) {
+    for (int r = 0; r < to.n_rows; ++r) {
+      for (int j = 0; j < to.n_cols; ++j) {
         const T x = tile[place(j, r)];
-        std::memcpy(expected.data() + (rows.at(r, j) - page.begin()), &x, sizeof x);
+        std::memcpy(expected.data() + (to.at(r, j) - page.begin()), &x, sizeof x);
       }
     }
-    f.store(tile.data(), layout.n_rows, layout.n_cols, rows.first, rows.stride);
+    const auto store = columns ? f.copy_out : f.store;
+    store(tile.data(), to.n_rows, to.n_cols, to.rows.first, to.rows.stride);
     tally.add(std::equal(expected.begin(), expected.end(), page.begin()),
               [&] { return "store of " + text(layout); });
   }
@@ -122,8 +141,10 @@ TEST_CASE_TEMPLATE("rows become columns and columns rows", T, float, double) {
   for (const IsaUnderTest& isa : isas_under_test()) {
     const VecFunctions<T>& f = isa.of<T>();
     Tally tally(isa);
-    check_load(tally, f.width, f.transposed);
-    check_store(tally, f.width, f.transposed);
+    for (const bool columns : {false, true}) {
+      check_load(tally, f.width, f.transposed, columns);
+      check_store(tally, f.width, f.transposed, columns);
+    }
   }
 }
 

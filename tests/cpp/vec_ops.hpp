@@ -27,6 +27,10 @@ struct TransposedFunctions {
                T* tile);
   void (*store)(const T* tile, std::int64_t n_rows, std::int64_t n_cols, void* rows,
                 std::int64_t stride);
+  void (*copy_in)(const void* columns, std::int64_t stride, std::int64_t n_rows,
+                  std::int64_t n_cols, T* tile);
+  void (*copy_out)(const T* tile, std::int64_t n_rows, std::int64_t n_cols, void* columns,
+                   std::int64_t stride);
 };
 
 // The operations that a lane-wise comparison does not show. Pointers are to `width` elements, or to
@@ -189,7 +193,8 @@ VecFunctions<T> common_functions() {
   f.any_not_nan = [](const T* x) { return any(!is_nan(V::load(x))); };
   f.all_not_nan = [](const T* x) { return all(!is_nan(V::load(x))); };
   f.count_nan_first = [](const T* x, std::int64_t n) { return count_first(is_nan(V::load(x)), n); };
-  f.transposed = {Transposed<T, Isa>::load, Transposed<T, Isa>::store};
+  using Tiles = Transposed<T, Isa>;
+  f.transposed = {Tiles::load, Tiles::store, Tiles::copy_in, Tiles::copy_out};
   f.max_lane = [](const T* x) { return max_lane(V::load(x)); };
   return f;
 }

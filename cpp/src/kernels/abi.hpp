@@ -46,8 +46,9 @@ struct RowSum {
 enum class Halves { kNone, kFloat16, kBFloat16 };
 
 // `n_rows` rows of `n_cols` elements; the elements of a row are contiguous, rows are `stride` bytes
-// apart. No alignment is assumed. Where y_true holds class ids, t is the row's prediction for its
-// class, one T a row.
+// apart. Or, with a col_stride other than 0, rows are one element apart and the elements of a row
+// that many bytes: see LossKernels::most_columns. No alignment is assumed. Where y_true holds class
+// ids, t is the row's prediction for its class, one T a row.
 struct RowBlock {
   const void* t;
   const void* p;
@@ -58,6 +59,8 @@ struct RowBlock {
   const void* class_weights = nullptr;    // n_cols of type T; null: all 1
   const double* label_weights = nullptr;  // of the class of each row; null: all 1
   Halves halves = Halves::kNone;
+  std::int64_t t_col_stride = 0;
+  std::int64_t p_col_stride = 0;
 };
 
 // What a row is looked at for, in this order: see [Row losses]. kSlopeTerms takes the place of kTerms
@@ -92,6 +95,7 @@ struct RowDerivatives {
   const std::int64_t* class_ids;  // where y_true holds them
   bool upper_bound;               // see Curvature
   bool streams;                   // the gradient is worth it, see [Streams]
+  std::int64_t col_stride;        // in both, see RowBlock
 };
 
 // What one stage makes of a row or of a segment of one.
@@ -117,6 +121,8 @@ struct LossKernels {
   bool stages[kStages];
   // Whether row_losses() and accumulate() take halves; nothing else does.
   bool reads_halves;
+  // The longest rows that may come with a col_stride.
+  std::int64_t most_columns;
   // losses[i] (type T) = the loss of row i, never -0; divided by `divisor` if it is a mean.
   void (*row_losses)(const RowBlock& rows, double divisor, const void* args, void* losses) noexcept;
   // A row that comes in parts: each stage sees all of them, each of 2 k kLanes<T> elements but the

@@ -23,12 +23,8 @@ struct Columns {
                      std::int64_t n_cols, std::int64_t pitch, void* rows) noexcept {
     for_blocks(n_rows, n_cols, [&](std::int64_t i, std::int64_t j, std::int64_t n, std::int64_t m) {
       alignas(64) T tile[kMost * V::kWidth];
-      const char* const from = static_cast<const char*>(columns) + i * kSize;
-      for (std::int64_t k = 0; k < m; ++k) {
-        const T* const column = reinterpret_cast<const T*>(from + (j + k) * stride);
-        const V x = n == V::kWidth ? V::load(column) : V::load_first(column, n);
-        x.store(tile + k * V::kWidth);
-      }
+      const char* const from = static_cast<const char*>(columns) + i * kSize + j * stride;
+      Transposed<T, Isa>::copy_in(from, stride, n, m, tile);
       Transposed<T, Isa>::store(tile, n, m, static_cast<T*>(rows) + i * pitch + j, pitch * kSize);
     });
   }
@@ -40,12 +36,8 @@ struct Columns {
       alignas(64) T tile[kMost * V::kWidth];
       const T* const from = static_cast<const T*>(rows) + i * pitch + j;
       Transposed<T, Isa>::load(from, pitch * kSize, n, m, tile);
-      char* const to = static_cast<char*>(columns) + i * kSize;
-      for (std::int64_t k = 0; k < m; ++k) {
-        T* const column = reinterpret_cast<T*>(to + (j + k) * stride);
-        const V x = V::load(tile + k * V::kWidth);
-        n == V::kWidth ? x.store(column) : x.store_first(column, n);
-      }
+      char* const to = static_cast<char*>(columns) + i * kSize + j * stride;
+      Transposed<T, Isa>::copy_out(tile, n, m, to, stride);
     });
   }
 

@@ -38,12 +38,28 @@ struct NarrowRows {
   std::int64_t begin;
 
   NarrowRows(const RowBlock& rows, std::int64_t first, int n) : block(rows), begin(first) {
-    if constexpr (!Wide::kHasClassIds) {
-      Columns::load(Group::template row_of<T>(rows.t, rows.t_stride, first), rows.t_stride, n,
-                    rows.n_cols, t);
+    if constexpr (!Wide::kHasClassIds) load(rows.t, rows.t_stride, rows.t_col_stride, n, t);
+    load(rows.p, rows.p_stride, rows.p_col_stride, n, p);
+  }
+
+  // Columns are copied too: where they are some power of 2 apart, the cache cannot keep all of them
+  // until a stage looks at them again.
+  SIMDLOSS_INLINE void load(const void* rows, std::int64_t stride, std::int64_t col_stride, int n,
+                            T* tile) const {
+    const T* const from = Group::template row_of<T>(rows, stride, begin);
+    if (col_stride == 0) {
+      Columns::load(from, stride, n, block.n_cols, tile);
+    } else {
+      Columns::copy_in(from, col_stride, n, block.n_cols, tile);
     }
-    Columns::load(Group::template row_of<T>(rows.p, rows.p_stride, first), rows.p_stride, n,
-                  rows.n_cols, p);
+  }
+
+  SIMDLOSS_INLINE void store(const T* tile, int n, const RowDerivatives& to, void* rows) const {
+    if (to.col_stride == 0) {
+      Columns::store(tile, n, block.n_cols, rows, to.stride);
+    } else {
+      Columns::copy_out(tile, n, block.n_cols, rows, to.col_stride);
+    }
   }
 
   // Element j of rows i and on, in W.
@@ -193,8 +209,8 @@ struct NarrowRows {
         if (n - i < W::kWidth) zero = keep_first(zero, n - i);
         finite &= all(zero == W(G(0)));
       }
-      Columns::store(derived, n, block.n_cols, to.gradient, to.stride);
-      if constexpr (kHessian) Columns::store(curved, n, block.n_cols, to.hessian, to.stride);
+      store(derived, n, to, to.gradient);
+      if constexpr (kHessian) store(curved, n, to, to.hessian);
       return Wide::template derive_labels<kHessian>(n, args, group, to) && finite;
     }
   }

@@ -428,6 +428,7 @@ struct PointwiseKernel {
 
   static constexpr LossKernels kernels{{false, false, true, true},
                                        kReadsHalves,
+                                       0,
                                        &row_losses,
                                        &accumulate,
                                        &collect,

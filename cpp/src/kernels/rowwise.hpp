@@ -7,7 +7,8 @@
 // [Narrow rows] Rows of a few elements would leave most of a vector empty, and each would cost a
 // whole reduction across its lanes. So they are transposed: a vector holds one element of as many
 // rows as it has lanes, and what is a reduction across lanes for a wide row is one of vectors. The
-// operations, their order and so the bits are the same.
+// operations, their order and so the bits are the same. Rows that are columns in memory, as with
+// class axis 1 of images, lie so already.
 
 #include <cstdint>
 
@@ -270,6 +271,7 @@ struct RowKernel {
   static constexpr LossKernels kernels{
       {Loss::has_max, Loss::n_first > 0, Loss::n_sums > 0, Loss::n_slope_sums > 0},
       false,
+      Loss::has_label_only ? 0 : Narrow::kMaxCols,
       &row_losses,
       &accumulate,
       &collect,

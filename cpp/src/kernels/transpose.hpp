@@ -36,6 +36,17 @@ struct Transposed {
     }
   }
 
+  // The same tile of rows whose elements lie one column, or `stride` bytes, apart.
+  static SIMDLOSS_INLINE void copy_in(const void* columns, std::int64_t stride, std::int64_t n_rows,
+                                      std::int64_t n_cols, T* tile) {
+    const char* const from = static_cast<const char*>(columns);
+    for (std::int64_t j = 0; j < n_cols; ++j) {
+      const T* const column = reinterpret_cast<const T*>(from + j * stride);
+      const V x = n_rows == kWidth ? V::load(column) : V::load_first(column, n_rows);
+      x.store(tile + j * kWidth);
+    }
+  }
+
   // The reverse. Writes n_cols elements of n_rows rows and
   // nothing else.
   static SIMDLOSS_INLINE void store(const T* tile, std::int64_t n_rows, std::int64_t n_cols,
@@ -51,6 +62,17 @@ struct Transposed {
       store_column(tile, n_rows, to);
     } else {
       store_few<kColumns<T> - 1>(tile, n_rows, n_cols, to, stride);
+    }
+  }
+
+  // The reverse of copy_in().
+  static SIMDLOSS_INLINE void copy_out(const T* tile, std::int64_t n_rows, std::int64_t n_cols,
+                                       void* columns, std::int64_t stride) {
+    char* const to = static_cast<char*>(columns);
+    for (std::int64_t j = 0; j < n_cols; ++j) {
+      T* const column = reinterpret_cast<T*>(to + j * stride);
+      const V x = V::load(tile + j * kWidth);
+      n_rows == kWidth ? x.store(column) : x.store_first(column, n_rows);
     }
   }
 

@@ -412,20 +412,20 @@ struct WideRows {
         label_gradient(known, s, args).store(found[0] + i);
         if constexpr (kHessian) label_hessian(known, s, args, to.upper_bound).store(found[1] + i);
       }
+      const std::int64_t step = to.col_stride != 0 ? to.col_stride : std::int64_t{sizeof(T)};
       for (int i = 0; i < n; ++i) {
-        finite &= put_label(found[0][i], Group::template row_of<T>(to.gradient, to.stride, i),
-                            to.class_ids[i]);
+        const std::int64_t at = i * to.stride + to.class_ids[i] * step;
+        finite &= put_label(found[0][i], static_cast<char*>(to.gradient) + at);
         if constexpr (kHessian) {
-          finite &= put_label(found[1][i], Group::template row_of<T>(to.hessian, to.stride, i),
-                              to.class_ids[i]);
+          finite &= put_label(found[1][i], static_cast<char*>(to.hessian) + at);
         }
       }
     }
     return finite;
   }
-  static SIMDLOSS_INLINE bool put_label(double x, T* row, std::int64_t id) {
+  static SIMDLOSS_INLINE bool put_label(double x, char* to) {
     const T narrow = static_cast<T>(x);
-    __builtin_memcpy(row + id, &narrow, sizeof narrow);  // which need not be aligned
+    __builtin_memcpy(to, &narrow, sizeof narrow);  // which need not be aligned
     return narrow - narrow == T(0);
   }
   static SIMDLOSS_INLINE D label_gradient(const Row<D>& known, const Slopes<D>& s,

@@ -58,6 +58,7 @@ void set_python_error(const Error& error);
 void add_runtime(py::module_& m);
 void add_partial_sums(py::module_& m);
 void add_dlpack(py::module_& m);
+void add_direct_method(py::module_& m);
 void add_loss(py::module_& m);
 void add_gradient(py::module_& m);
 

@@ -37,6 +37,12 @@ inline Arrays arrays_of(const LossObject& self, PyObject* const* args, Py_ssize_
   return {args[0], args[1], weight, mask, self.loss->info().target, self.request.dtype};
 }
 
+/// Its call, and what it does: for `args` as kLossDoc says, `depth` as in warn_of_one_class().
+PyObject* loss_call(PyObject* self, PyObject* const* args, std::size_t flags, PyObject* keywords);
+py::object call_loss(const LossObject& loss, PyObject* const* args, Py_ssize_t n_args, int depth);
+py::object value_and_grad(const LossObject& loss, PyObject* const* args, Py_ssize_t n_args,
+                          int depth);
+
 /// Its methods that give derivatives, in gradient.cpp.
 PyObject* loss_value_and_grad(PyObject* self, PyObject* const* args, Py_ssize_t n_args);
 PyObject* loss_value_grad_hess(PyObject* self, PyObject* const* args, Py_ssize_t n_args);
@@ -53,8 +59,7 @@ std::int64_t adjusted_rank(const LossInfo& info, const Operands& operands);
 
 /// Warns, as Keras does, of labels over one class only. `depth` is how many Python frames the caller
 /// of the library is away.
-void warn_of_one_class(const LossInfo& info, const Operands& operands, const Axes& axes,
-                       int depth = 2);
+void warn_of_one_class(const LossInfo& info, const Operands& operands, const Axes& axes, int depth);
 
 // --- Results ------------------------------------------------------------------------------------
 
@@ -140,6 +145,8 @@ PyObject* guarded(Body&& body) noexcept {
     return body().release().ptr();
   } catch (py::error_already_set& error) {
     error.restore();
+  } catch (const py::builtin_exception& error) {
+    error.set_error();
   } catch (const Error& error) {
     set_python_error(error);
   } catch (const std::bad_alloc&) {

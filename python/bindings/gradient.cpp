@@ -72,24 +72,29 @@ struct Broadcast {
 
 }  // namespace
 
+py::object value_and_grad(const LossObject& self, PyObject* const* args, Py_ssize_t n_args,
+                          int depth) {
+  const BoundLoss& loss = differentiable(self);
+  const Arrays arrays = arrays_of(self, args, n_args);
+  Request request = self.request;
+  if (n_args > 5) request.empty = parse_empty(args[5]);
+  if (n_args > 6) request.scale = parse_scale(args[6]);
+  read_settings(request);
+  const Operands operands = arrays.operands();
+  const ResultType type = type_of_result(loss, operands, request);
+  warn_of_one_class(loss.info(), operands, request.axes, depth);
+  Output value(type, Py_None, arrays);
+  Output gradient(type_of_gradient(operands, request), n_args > 4 ? args[4] : Py_None, arrays,
+                  arrays.y_pred_array());
+  run(&loss, arrays, request,
+      [&] { value_and_gradient(loss, operands, request, value.view(), gradient.view()); });
+  return py::make_tuple(value.finish(), gradient.finish());
+}
+
 PyObject* loss_value_and_grad(PyObject* self, PyObject* const* args, Py_ssize_t n_args) {
   return guarded([&]() -> py::object {
-    if (n_args != 7) throw py::type_error("value_and_grad() takes 7 arguments");
-    const LossObject& object = as_loss(self);
-    const BoundLoss& loss = differentiable(object);
-    const Arrays arrays = arrays_of(object, args, 4);
-    Request request = object.request;
-    request.empty = parse_empty(args[5]);
-    request.scale = parse_scale(args[6]);
-    read_settings(request);
-    const Operands operands = arrays.operands();
-    const ResultType type = type_of_result(loss, operands, request);
-    warn_of_one_class(loss.info(), operands, request.axes);
-    Output value(type, Py_None, arrays);
-    Output gradient(type_of_gradient(operands, request), args[4], arrays, arrays.y_pred_array());
-    run(&loss, arrays, request,
-        [&] { value_and_gradient(loss, operands, request, value.view(), gradient.view()); });
-    return py::make_tuple(value.finish(), gradient.finish());
+    if (n_args < 2 || n_args > 7) throw py::type_error("value_and_grad() takes 2 to 7 arguments");
+    return value_and_grad(as_loss(self), args, n_args, 2);
   });
 }
 
@@ -106,7 +111,7 @@ PyObject* loss_value_grad_hess(PyObject* self, PyObject* const* args, Py_ssize_t
     read_settings(request);
     const Operands operands = arrays.operands();
     const ResultType type = type_of_result(loss, operands, request);
-    warn_of_one_class(loss.info(), operands, request.axes);
+    warn_of_one_class(loss.info(), operands, request.axes, 2);
     const ResultType of_pred = type_of_gradient(operands, request);
     Output value(type, Py_None, arrays);
     Output gradient(of_pred, Py_None, arrays, arrays.y_pred_array());

@@ -52,10 +52,13 @@ struct Subject {
   }
 };
 
-py::object compute(Subject subject, const Arrays& arrays, Request& request, py::handle out) {
+py::object compute(Subject subject, const Arrays& arrays, Request& request, py::handle out,
+                   int depth) {
   const Operands operands = arrays.operands();
   const ResultType type = subject.type(operands, request);
-  if (subject.loss != nullptr) warn_of_one_class(subject.loss->info(), operands, request.axes);
+  if (subject.loss != nullptr) {
+    warn_of_one_class(subject.loss->info(), operands, request.axes, depth);
+  }
   Output result(type, out, arrays);
   run(subject.loss, arrays, request, [&] { subject.compute(operands, request, result.view()); });
   return result.finish();
@@ -89,7 +92,7 @@ PyObject* evaluate_once(PyObject*, PyObject* const* args, Py_ssize_t n_args) {
       arrays.set_cotangent(cotangent->value);
       return vector_jacobian_product(loss, arrays, request, out);
     }
-    return compute({&loss}, arrays, request, out);
+    return compute({&loss}, arrays, request, out, 2);
   });
 }
 
@@ -154,21 +157,6 @@ void check_mergeable(const Subject& subject, const Operands& operands, Request r
 // --- _core.Loss ---------------------------------------------------------------------------------
 
 Subject subject_of(const LossObject& self) { return {self.loss ? &*self.loss : nullptr}; }
-
-PyObject* loss_call(PyObject* self, PyObject* const* args, std::size_t flags, PyObject* keywords) {
-  return guarded([&]() -> py::object {
-    const Py_ssize_t n_args = PyVectorcall_NARGS(flags);
-    if (n_args < 2 || n_args > 6 || (keywords != nullptr && PyTuple_GET_SIZE(keywords) > 0)) {
-      throw py::type_error("a _core.Loss takes 2 to 6 positional arguments");
-    }
-    const LossObject& loss = as_loss(self);
-    const Arrays arrays = arrays_of(loss, args, n_args);
-    Request request = loss.request;
-    if (n_args > 5) request.empty = parse_empty(args[5]);
-    read_settings(request);
-    return compute(subject_of(loss), arrays, request, n_args > 4 ? args[4] : Py_None);
-  });
-}
 
 PyObject* loss_partial(PyObject* self, PyObject* const* args, Py_ssize_t n_args) {
   return guarded([&]() -> py::object {
@@ -270,6 +258,24 @@ py::object new_loss_type() {
 }
 
 }  // namespace
+
+py::object call_loss(const LossObject& loss, PyObject* const* args, Py_ssize_t n_args, int depth) {
+  const Arrays arrays = arrays_of(loss, args, n_args);
+  Request request = loss.request;
+  if (n_args > 5) request.empty = parse_empty(args[5]);
+  read_settings(request);
+  return compute(subject_of(loss), arrays, request, n_args > 4 ? args[4] : Py_None, depth);
+}
+
+PyObject* loss_call(PyObject* self, PyObject* const* args, std::size_t flags, PyObject* keywords) {
+  return guarded([&]() -> py::object {
+    const Py_ssize_t n_args = PyVectorcall_NARGS(flags);
+    if (n_args < 2 || n_args > 6 || (keywords != nullptr && PyTuple_GET_SIZE(keywords) > 0)) {
+      throw py::type_error("a _core.Loss takes 2 to 6 positional arguments");
+    }
+    return call_loss(as_loss(self), args, n_args, 2);
+  });
+}
 
 void add_loss(py::module_& m) {
   static PyMethodDef functions[] = {

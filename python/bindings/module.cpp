@@ -98,4 +98,5 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used(),
   add_dlpack(m);
   add_loss(m);
   add_gradient(m);
+  add_direct_method(m);
 }

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
+from collections.abc import Callable
 from contextvars import ContextVar
-from typing import Any, Literal, TypedDict, final
+from typing import Any, Literal, TypedDict, TypeVar, final
 
 import numpy as np
 from typing_extensions import Self
+
+_F = TypeVar("_F", bound=Callable[..., Any])
 
 class _Param(TypedDict):
     name: str
@@ -86,6 +89,8 @@ class Loss:
         hessian: str,
         /,
     ) -> tuple[Any, Any, Any]: ...
+
+def direct_method(function: _F, /) -> _F: ...
 
 @final
 class Cotangent:

@@ -6,10 +6,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar, NoReturn
 
+from simdloss import _core
 from simdloss._doc import documented
 
 if TYPE_CHECKING:
-    from simdloss import _core
     from simdloss._types import ArrayLike, Result
 
 
@@ -23,6 +23,7 @@ class Differentiable:
     def _bind(self) -> Sequence[_core.Loss]:
         raise NotImplementedError
 
+    @_core.direct_method
     @documented
     def value_and_grad(
         self,

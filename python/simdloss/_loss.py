@@ -143,6 +143,7 @@ class Loss(Differentiable):
         """
         raise NotImplementedError(f"{type(self).__name__} must define call(y_true, y_pred)")
 
+    @_core.direct_method
     def __call__(
         self,
         y_true: ArrayLike,

@@ -38,7 +38,9 @@ constexpr Case kCases[] = {
     {"sparse_categorical_crossentropy_from_logits", DType::kFloat32, {800, 10}, Result::kGradient},
     {"sparse_categorical_crossentropy_from_logits", DType::kFloat32, {8, 1000}, Result::kGradient},
     {"categorical_focal_crossentropy", DType::kFloat32, {64, 128}, Result::kMean},
+    {"categorical_focal_crossentropy_from_logits", DType::kFloat32, {64, 128}, Result::kMean},
     {"cosine_similarity", DType::kFloat32, {64, 128}, Result::kMean},
+    {"cosine_similarity", DType::kFloat32, {800, 10}, Result::kMean},
     {"dice", DType::kFloat32, {64, 128}, Result::kMean},
     {"mean_squared_error", DType::kFloat32, {1, 1}, Result::kMean},  // what a call costs
 };

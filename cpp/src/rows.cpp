@@ -27,10 +27,9 @@ RowSum merged(const RowSum& a, const RowSum& b) {
 // are: CPUs fetch some 2 KiB ahead while kernels run, and that is most of what comes next then. But
 // stages that take vectors of rows need some, and many rows are whole groups of kRowGroup.
 std::int64_t rows_in_tile(std::int64_t fitting, bool converts_both, bool pointwise) {
-  constexpr std::int64_t group = 32;
   const bool halve = converts_both && fitting >= (pointwise ? 2 : 16);
   const std::int64_t n = halve ? fitting / 2 : fitting;
-  return n > group ? n / group * group : n;
+  return n > kRowGroup ? n / kRowGroup * kRowGroup : n;
 }
 
 bool all_binary(const double* labels, std::int64_t n) {

@@ -2,7 +2,10 @@
 
 // _core.direct_method, a decorator for methods of loss classes: a call with nothing but arrays goes
 // to the native callable at once, any other call to the method as it is written. A frame of Python
-// takes a third of the time of a call on a small batch, most of it for the options.
+// takes a quarter of the time of a call on a small batch, most of it for the options.
+//
+// It answers like the function that it wraps, but is none: what asks for types.FunctionType, as
+// autospec of unittest.mock does, sees some callable.
 
 #include <cstddef>
 #include <string>
@@ -20,6 +23,7 @@ using Kernel = py::object (*)(const LossObject&, PyObject* const*, Py_ssize_t, i
 // Method descriptors come before attributes: a call gets the instance as its first argument.
 struct DirectMethod {
   PyObject_HEAD vectorcallfunc vectorcall;
+  PyObject* weak_references;
   PyObject* function;
   PyObject* bound_name;  // "_bound"
   Kernel kernel;
@@ -27,13 +31,22 @@ struct DirectMethod {
 
 DirectMethod& as_method(PyObject* self) { return *reinterpret_cast<DirectMethod*>(self); }
 
-// What the instance keeps its native callable in: see Loss._bound.
-const LossObject* kernel_in(PyObject* bound) {
-  if (!PyList_CheckExact(bound) || PyList_GET_SIZE(bound) != 1) return nullptr;
-  PyObject* const item = PyList_GET_ITEM(bound, 0);
-  if (PyVectorcall_Function(item) != &loss_call) return nullptr;
-  const LossObject& loss = as_loss(item);
-  return loss.loss ? &loss : nullptr;
+// The native callable in an instance's `_bound`, if it is one of a loss of the catalogue. Other
+// threads may be adding one.
+py::object kernel_in(const py::object& bound) {
+  if (!PyList_CheckExact(bound.ptr())) return {};
+#if PY_VERSION_HEX >= 0x030D0000
+  auto kernel = py::reinterpret_steal<py::object>(PyList_GetItemRef(bound.ptr(), 0));
+  if (!kernel) PyErr_Clear();  // IndexError
+#else
+  py::object kernel;
+  if (PyList_GET_SIZE(bound.ptr()) > 0) {
+    kernel = py::reinterpret_borrow<py::object>(PyList_GET_ITEM(bound.ptr(), 0));
+  }
+#endif
+  const bool of_catalog =
+      kernel && PyVectorcall_Function(kernel.ptr()) == &loss_call && as_loss(kernel.ptr()).loss;
+  return of_catalog ? kernel : py::object();
 }
 
 PyObject* direct_call(PyObject* self, PyObject* const* args, std::size_t flags,
@@ -44,10 +57,15 @@ PyObject* direct_call(PyObject* self, PyObject* const* args, std::size_t flags,
   if (!has_keywords && (n_args == 3 || n_args == 4)) {
     const auto bound =
         py::reinterpret_steal<py::object>(PyObject_GetAttr(args[0], method.bound_name));
-    if (!bound) {
-      PyErr_Clear();  // the method will raise it again
-    } else if (const LossObject* loss = kernel_in(bound.ptr())) {
-      return guarded([&] { return method.kernel(*loss, args + 1, n_args - 1, 1); });
+    if (bound) {
+      if (const py::object kernel = kernel_in(bound)) {
+        return guarded(
+            [&] { return method.kernel(as_loss(kernel.ptr()), args + 1, n_args - 1, 1); });
+      }
+    } else if (PyErr_ExceptionMatches(PyExc_AttributeError) != 0) {
+      PyErr_Clear();  // the method says what is wrong
+    } else {
+      return nullptr;
     }
   }
   return PyObject_Vectorcall(method.function, args, flags, keywords);
@@ -85,14 +103,11 @@ int method_traverse(PyObject* self, visitproc visit, void* arg) {
   Py_VISIT(as_method(self).function);
   return 0;
 }
-int method_clear(PyObject* self) {
-  Py_CLEAR(as_method(self).function);
-  return 0;
-}
 void method_dealloc(PyObject* self) {
   PyTypeObject* type = Py_TYPE(self);
   PyObject_GC_UnTrack(self);
-  method_clear(self);
+  PyObject_ClearWeakRefs(self);
+  Py_CLEAR(as_method(self).function);
   Py_CLEAR(as_method(self).bound_name);
   type->tp_free(self);
   Py_DECREF(type);
@@ -102,15 +117,23 @@ PyObject* method_get(PyObject* self, PyObject* instance, PyObject*) {
   return instance == nullptr ? Py_NewRef(self) : PyMethod_New(self, instance);
 }
 
-// The attributes of the function: its name, documentation, annotations and so on.
+// The attributes of the function, its name, documentation and so on, but for those that make a copy.
 PyObject* method_getattro(PyObject* self, PyObject* name) {
-  if (PyUnicode_CompareWithASCIIString(name, "__wrapped__") == 0) {
-    return Py_NewRef(as_method(self).function);
-  }
-  if (PyUnicode_CompareWithASCIIString(name, "__class__") == 0) {
+  const auto is = [&](const char* text) {
+    return PyUnicode_CompareWithASCIIString(name, text) == 0;
+  };
+  if (is("__wrapped__")) return Py_NewRef(as_method(self).function);
+  if (is("__class__") || is("__reduce__") || is("__reduce_ex__")) {
     return PyObject_GenericGetAttr(self, name);
   }
   return PyObject_GetAttr(as_method(self).function, name);
+}
+
+PyObject* method_repr(PyObject* self) { return PyObject_Repr(as_method(self).function); }
+
+// Copies are the method itself, pickles its name, as of functions.
+PyObject* method_reduce(PyObject* self, PyObject*) {
+  return PyObject_GetAttrString(as_method(self).function, "__qualname__");
 }
 
 }  // namespace
@@ -118,14 +141,19 @@ PyObject* method_getattro(PyObject* self, PyObject* name) {
 void add_direct_method(py::module_& m) {
   static PyMemberDef members[] = {
       {"__vectorcalloffset__", T_PYSSIZET, offsetof(DirectMethod, vectorcall), READONLY, nullptr},
+      {"__weaklistoffset__", T_PYSSIZET, offsetof(DirectMethod, weak_references), READONLY,
+       nullptr},
       {nullptr, 0, 0, 0, nullptr}};
+  static PyMethodDef methods[] = {{"__reduce__", &method_reduce, METH_NOARGS, nullptr},
+                                  {nullptr, nullptr, 0, nullptr}};
   static PyType_Slot slots[] = {{Py_tp_new, reinterpret_cast<void*>(&method_new)},
                                 {Py_tp_dealloc, reinterpret_cast<void*>(&method_dealloc)},
                                 {Py_tp_traverse, reinterpret_cast<void*>(&method_traverse)},
-                                {Py_tp_clear, reinterpret_cast<void*>(&method_clear)},
                                 {Py_tp_call, reinterpret_cast<void*>(&PyVectorcall_Call)},
                                 {Py_tp_descr_get, reinterpret_cast<void*>(&method_get)},
                                 {Py_tp_getattro, reinterpret_cast<void*>(&method_getattro)},
+                                {Py_tp_repr, reinterpret_cast<void*>(&method_repr)},
+                                {Py_tp_methods, methods},
                                 {Py_tp_members, members},
                                 {0, nullptr}};
   static PyType_Spec spec = {"simdloss._core.direct_method", sizeof(DirectMethod), 0,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Calls with nothing but arrays go past the Python methods of the classes: nobody may notice."""
+"""Calls with nothing but arrays go past the Python methods of the classes, to the same results."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ import copy
 import inspect
 import pickle
 import sys
+import threading
 import warnings
+import weakref
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -124,6 +127,56 @@ def test_warnings_point_at_the_caller(method: str, options: dict[str, Any]) -> N
         warnings.simplefilter("always")
         getattr(loss, method)(T[:, :1], P[:, :1], **options)
     assert [warning.filename for warning in caught] == [__file__]
+
+
+def test_other_errors_than_missing_attributes_are_kept() -> None:
+    class Stubborn(losses.MeanSquaredError):
+        def __getattribute__(self, name: str) -> Any:
+            if name == "_bound" and self.__dict__.get("refuses"):
+                raise KeyboardInterrupt
+            return super().__getattribute__(name)
+
+    loss = Stubborn()
+    assert loss(T, P) == losses.MeanSquaredError()(T, P)
+    loss.__dict__["refuses"] = True
+    with pytest.raises(KeyboardInterrupt):
+        loss(T, P)
+
+
+def test_calls_stay_direct_when_threads_bind_at_once() -> None:
+    expected = losses.Huber(delta=0.5)(T, P)
+    for _ in range(50):
+        loss = losses.Huber()
+        loss.delta = 0.5
+        start = threading.Barrier(4)
+        found: list[Any] = []
+
+        def work(loss: Any = loss, start: Any = start, found: list[Any] = found) -> None:
+            start.wait()
+            found.append(loss(T, P))
+
+        threads = [threading.Thread(target=work) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert found == [expected] * 4
+        object.__setattr__(loss, "_bound", [*loss._bound, *loss._bound])  # as if two had
+        assert frames_of(partial(loss, T, P)) == []
+
+
+@pytest.mark.parametrize("name", ["__call__", "value_and_grad"])
+def test_methods_are_copied_and_pickled_like_functions(name: str) -> None:
+    method: Any = getattr(simdloss.Loss, name)
+    assert repr(method) == repr(method.__wrapped__)
+    assert copy.copy(method) is method
+    assert copy.deepcopy(method) is method
+    assert pickle.loads(pickle.dumps(method)) is method
+    assert weakref.ref(method)() is method
+    loss = losses.Huber()
+    bound = weakref.WeakMethod(getattr(loss, name))()
+    assert bound is not None
+    assert repr(bound(T, P)) == repr(getattr(loss, name)(T, P))
 
 
 @pytest.mark.parametrize("name", ["__call__", "value_and_grad"])

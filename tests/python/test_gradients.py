@@ -410,3 +410,25 @@ def test_upper_bounds(variant: Variant) -> None:
 def test_other_hessians_are_refused(hessian: Any) -> None:
     with pytest.raises((ValueError, TypeError), match="hessian"):
         call("value_grad_hess", mse, [[1.0]], [[2.0]], hessian=hessian)
+
+
+@both_widths
+def test_derivatives_at_a_clip_bound_do_not_depend_on_the_scale(dtype: str) -> None:
+    loss = simdloss.CategoricalCrossentropy(reduction="sum")
+    k = np.arange(1, 500)
+    t = np.tile(np.array([1, 0], dtype), (len(k), 1))
+    with simdloss.using_epsilon(0.25):
+        for p in (np.stack([k, 3 * k], -1), np.stack([3 * k, k], -1)):
+            gradient = loss.value_and_grad(t, p.astype(dtype))[1]
+            assert (gradient != 0).all()
+
+
+@both_widths
+def test_a_perfect_prediction_costs_nothing_at_any_scale(dtype: str) -> None:
+    k = np.arange(1, 500)
+    p = np.stack([k, 0 * k, 0 * k], -1).astype(dtype)
+    with simdloss.using_epsilon(0.0):
+        dense = simdloss.losses.categorical_crossentropy(np.tile([1, 0, 0], (len(k), 1)), p)
+        ids = simdloss.losses.sparse_categorical_crossentropy(0 * k, p)
+    assert (dense == 0).all()
+    assert (ids == 0).all()

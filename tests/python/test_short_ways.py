@@ -21,8 +21,14 @@ def elements(name: str, t: Any, p: Any, **options: Any) -> Any:
 
 
 @pytest.mark.parametrize("isa", ISAS)
-@pytest.mark.parametrize("from_logits", [False, True], ids=["probabilities", "logits"])
-@pytest.mark.parametrize("name", ["binary_crossentropy", "binary_focal_crossentropy"])
+@pytest.mark.parametrize(
+    ("name", "from_logits"),
+    [
+        ("binary_crossentropy", False),
+        ("binary_focal_crossentropy", False),
+        ("binary_focal_crossentropy", True),
+    ],
+)
 def test_labels_of_0_and_1_among_others(name: str, from_logits: bool, isa: str) -> None:
     rng = np.random.default_rng(1)
     t = rng.integers(0, 2, N).astype(np.float32)
@@ -41,13 +47,13 @@ def test_labels_of_0_and_1_among_others(name: str, from_logits: bool, isa: str) 
 
 @pytest.mark.parametrize("isa", ISAS)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("unusual", [np.inf, np.nan, -1.0, 0.0, 1e-40])
-def test_logarithms_of_numbers_among_others(unusual: float, dtype: Any, isa: str) -> None:
+@pytest.mark.parametrize("unusual", [np.inf, np.nan, -1.0, 0.0, "subnormal"])
+def test_logarithms_of_numbers_among_others(unusual: Any, dtype: Any, isa: str) -> None:
     rng = np.random.default_rng(2)
     t = rng.integers(0, 9, N).astype(dtype)
     p = np.exp(rng.uniform(-40, 40, N)).astype(dtype)
     mixed = p.copy()
-    mixed[::APART] = unusual
+    mixed[::APART] = np.finfo(dtype).tiny / 8 if unusual == "subnormal" else unusual
     same = mixed == p
     with simdloss.using_isa(isa), simdloss.using_epsilon(0.0):
         usual = elements("poisson", t, p)

@@ -31,6 +31,9 @@ inline constexpr int kLanes = kLaneBytes / static_cast<int>(sizeof(T));
 template <class T>
 inline constexpr int kTile = 16 * kLanes<T>;
 
+// The most rows that go through the stages of a loss together: see [Row losses].
+inline constexpr int kRowGroup = 32;
+
 // Accumulators of one row. float: 32 sums. double: 16 hi, then 16 lo.
 struct alignas(64) LaneSums {
   double values[32];

@@ -11,9 +11,6 @@
 
 namespace simdloss {
 
-// The most rows that go through the stages together.
-inline constexpr int kRowGroup = 32;
-
 static_assert(sizeof(RowSlopes) == sizeof(double) * kMaxSlopes);
 
 // The same facts, or slopes, in every lane.

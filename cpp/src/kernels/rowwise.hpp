@@ -8,7 +8,7 @@
 // whole reduction across its lanes. So they are transposed: a vector holds one element of as many
 // rows as it has lanes, and what is a reduction across lanes for a wide row is one of vectors. The
 // operations, their order and so the bits are the same. Rows that are columns in memory, as with
-// class axis 1 of images, lie so already.
+// class axis 1 of images, are copied instead.
 
 #include <cstdint>
 

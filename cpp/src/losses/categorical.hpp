@@ -140,7 +140,8 @@ struct CategoricalFocalCrossentropy : Probabilities<CategoricalFocal> {
 };
 
 // Categorical focal crossentropy of logits: the same with q = softmax(p), never clipped.
-// Domain: t in [0, 1], p real or -inf; alpha, gamma >= 0.
+// Domain: t in [0, 1], p real or -inf; alpha, gamma >= 0 (in float data at most 2^30, where what
+// double rounds off of 1 - q begins to show).
 // Source: keras.losses.categorical_focal_crossentropy(from_logits=True).
 struct CategoricalFocalCrossentropyFromLogits : Logits<CategoricalFocal> {
   static constexpr const char* name = "categorical_focal_crossentropy_from_logits";
@@ -163,7 +164,8 @@ struct CategoricalFocalCrossentropyFromLogits : Logits<CategoricalFocal> {
   }
 
   // With f the derivative of the term of a class by its own loss -ln q, and F the sum of all:
-  // (F - f) q - f (1 - q), the first term without another rounding: F has almost all of the error.
+  // (F - f) q - f (1 - q), in double data the first term without another rounding: F has almost all
+  // of the error.
   template <class V, class Args>
   static SIMDLOSS_INLINE Slopes<V> slopes(const Terms<V>& sums, const Row<V>&, V scale,
                                           const Args&) {

@@ -55,9 +55,8 @@ struct Categorical : RowLoss {
   }
 };
 
-// What losses of probabilities add: p is divided by its sum, p / sum = p a b, with a a power of two
-// that brings the sum into the range of every type, and b = 1 / (a sum), NaN if the sum is not
-// finite.
+// What losses of probabilities add: p is divided by its sum, p / sum = p a / b, with a a power of
+// two that brings the sum into the range of every type. b is NaN if the sum is not finite.
 template <class Base>
 struct Probabilities : Base {
   static constexpr int n_first = 1;
@@ -71,11 +70,11 @@ struct Probabilities : Base {
   static SIMDLOSS_INLINE void prepare(const Terms<V>& sums, Row<V>& row, const Args&) {
     const V sum = sums.values[0];
     row.a = inverse_power_of_two<T>(sum);
-    row.b = V(1) / (sum * row.a + (sum - sum));
+    row.b = sum * row.a + (sum - sum);
   }
   template <class V>
   static SIMDLOSS_INLINE V share(V p, const Row<V>& row) {
-    return p * row.a * row.b;
+    return p * row.a / row.b;  // which leaves 1 and the bounds of a clip exact
   }
 
   // With the derivative r of a class's term by its probability, times that, and R their sum, where
@@ -89,7 +88,7 @@ struct Probabilities : Base {
   template <class V>
   static SIMDLOSS_INLINE Slopes<V> slopes_of_sum(V sum, const Row<V>& row, V scale) {
     const V slope = scale * row.a;
-    return {{-(sum * (slope * row.b)), slope}};
+    return {{-(sum * (slope / row.b)), slope}};
   }
   template <class V>
   static SIMDLOSS_INLINE V gradient_of_class(V p, V r, const Row<V>& row, const Slopes<V>& s) {

@@ -145,9 +145,8 @@ SIMDLOSS_INLINE V exp_over_power_of_two(V x, V power) {
   return select(normal, result, keep(is_nan(x), x));
 }
 
-// exp_over_power_of_two() for results that count as floats: relative error below 2^-34, half as many
-// operations. x must have been rounded to float or made of few of those; anything for x = inf. For V
-// in double.
+// exp_over_power_of_two() for results that count as floats: relative error below 2^-32, half as many
+// operations. Anything for x = inf. For V in double.
 //
 // 2^k (1 + r + r^2 q(r)), minimax.py exp_short. The product with 2^k keeps NaN whatever its bits.
 template <class V>

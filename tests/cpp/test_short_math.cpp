@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// The functions that give less than those of their name for less, of one instruction set: the others
+// have the same bits.
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <limits>
+#include <random>
+
+#include "simd/math.hpp"
+#include "simd/vec_scalar.hpp"
+
+namespace simdloss::test {
+namespace {
+
+using F = Vec<float, isa::Scalar>;
+using D = Vec<double, isa::Scalar>;
+constexpr double kInf = std::numeric_limits<double>::infinity();
+
+double short_exp(double x, double power) { return short_exp_over_power_of_two(D(x), D(power)).reg; }
+
+}  // namespace
+
+TEST_CASE("short_exp_over_power_of_two is as exact as floats need") {
+  std::mt19937_64 random(3);
+  for (const double most : {1.0, 100.0, 700.0, 1491.0}) {
+    std::uniform_real_distribution<double> between(-most, most);
+    double worst = 0;
+    for (int i = 0; i < 100000; ++i) {
+      const double x = between(random);
+      const double power = std::nearbyint(x / std::log(2.0)) + static_cast<double>(i % 40);
+      const long double exact =
+          std::exp(static_cast<long double>(x) - static_cast<long double>(power) * std::log(2.0L));
+      const auto error = std::fabs(static_cast<long double>(short_exp(x, power)) / exact - 1);
+      worst = std::max(worst, static_cast<double>(error));
+    }
+    CHECK(worst < 0x1p-32);
+    CHECK(worst > 0x1p-40);  // or half of the operations would be for nothing
+  }
+  CHECK(short_exp(-kInf, 0) == 0);
+  CHECK(short_exp(-2000, 0) == 0);
+  CHECK(short_exp(-709.5, 0) == 0);  // subnormal
+  CHECK(short_exp(-708, 0) > 0);
+  CHECK(short_exp(0, 0) == 1);
+  CHECK(std::isnan(short_exp(std::nan(""), 0)));
+  CHECK(std::isnan(short_exp(std::nan("0x7ffff"), 7)));
+}
+
+TEST_CASE("log_regular_or_complement has the bits of both logarithms") {
+  std::mt19937 random(4);
+  std::uniform_real_distribution<float> exponent(-120, 0);
+  for (int i = 0; i < 200000; ++i) {
+    const float x =
+        std::min(std::exp2(exponent(random) / static_cast<float>(1 + i % 30)), 1 - 0x1p-24F);
+    const F::Mask direct = F(0) == F(0);
+    CHECK(log_regular_or_complement(direct, F(x)).reg == log_regular(F(x)).reg);
+    CHECK(log_regular_or_complement(!direct, F(x)).reg == log1p_regular(F(-x)).reg);
+  }
+  CHECK(std::isnan(log_regular_or_complement(F(0) == F(0), F(std::nanf(""))).reg));
+}
+
+}  // namespace simdloss::test

@@ -161,7 +161,7 @@ struct NarrowRows {
 
   // The terms of light formulas are made where they are added, as stores would take longer than they.
   template <Stage kStage>
-  SIMDLOSS_INLINE void add_up_in_registers(int n, const Args& args, Group& group) const {
+  void add_up_in_registers(int n, const Args& args, Group& group) const {
     for (int i = 0; i < n; i += V::kWidth) {
       const Row<V> known = group.template rows<V>(i);
       Wide::Sums::template sum_each_of_columns<Wide::n_sums(kStage)>(

@@ -135,7 +135,9 @@ SIMDLOSS_INLINE V log(V x) {
   using C = LogConstants<T>;
   const auto subnormal = x < V(Limits<T>::kMin);
   const auto finite = x < V(Limits<T>::kInfinity);
-  if (V::kWidth > 1 && all(finite & !subnormal)) return log_regular(x);
+  if constexpr (V::kWidth > 1 && sizeof(T) == sizeof(float)) {
+    if (all(finite & !subnormal)) return log_regular(x);
+  }
   const LogParts<V> parts = log_parts(select(subnormal, x * V(C::kTwoToScale), x));
   V result = rounded(log_of_parts(parts.e + keep(subnormal, V(-C::kScale)), parts.m));
   result = select(finite, result, x);

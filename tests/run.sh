@@ -160,13 +160,20 @@ stage_neon() {
   rm -rf "$package"
   mkdir -p "$package"
   cp -r python/simdloss "$package/"
-  # This machine's headers of Python and NumPy: on 64-bit Linux they are alike.
+  # This machine's headers of Python and NumPy: on 64-bit Linux they are alike. Those of Debian's
+  # Python include one for the architecture, by its name.
+  local headers
+  headers=$(python -c 'import sysconfig; print(sysconfig.get_path("include"))')
+  mkdir -p build/aarch64-include/aarch64-linux-gnu
+  ln -sfn "${headers%/*}/x86_64-linux-gnu/${headers##*/}" build/aarch64-include/aarch64-linux-gnu/
+  export CPLUS_INCLUDE_PATH=$PWD/build/aarch64-include
   cmake --preset aarch64 -DSIMDLOSS_BUILD_PYTHON=ON -DPYTHON_MODULE_EXTENSION="$suffix" \
     -DCMAKE_LIBRARY_OUTPUT_DIRECTORY="$package/simdloss" \
-    -DPython_INCLUDE_DIR="$(python -c 'import sysconfig; print(sysconfig.get_path("include"))')" \
+    -DPython_INCLUDE_DIR="$headers" \
     -DPython_NumPy_INCLUDE_DIR="$(python -c 'import numpy; print(numpy.get_include())')" \
     -Dpybind11_DIR="$(python -m pybind11 --cmakedir)" >/dev/null
   cmake --build --preset aarch64 --target _core
+  unset CPLUS_INCLUDE_PATH
   PYTHONPATH=$package SIMDLOSS_EXPECTED_ISA=neon "$python/python" -m pytest "${smoke_tests[@]}"
 }
 

@@ -34,9 +34,18 @@ stage_instructions() {
   python bench/instructions.py
 }
 
-# Without the golden bits of `scalar`, which has no instructions of its own and is slow to emulate.
-smoke_tests=(tests/python/test_smoke.py tests/python/test_golden.py
-  --deselect "tests/python/test_golden.py::test_bits_are_those_of_the_golden_file[scalar]")
+# The tests for emulated CPUs, by a command that starts Python there: the two files at once. Without
+# the golden bits of `scalar`, which has no instructions of its own and is slow to emulate.
+smoke_tests() {
+  "$@" -m pytest tests/python/test_smoke.py >build/smoke.log 2>&1 &
+  local smoke=$! failed=0
+  "$@" -m pytest tests/python/test_golden.py \
+    --deselect "tests/python/test_golden.py::test_bits_are_those_of_the_golden_file[scalar]" ||
+    failed=1
+  wait "$smoke" || failed=1
+  cat build/smoke.log
+  [ $failed = 0 ]
+}
 
 # Makes $wheel: a source distribution, from it a wheel, and of that one that other Linux systems
 # can use, with the lowest tag that this compiler's libraries allow.
@@ -97,8 +106,8 @@ stage_cpus() {
   local python=$PWD/build/wheel-venv/bin/python cpu isas isa
   for cpu in Nehalem:baseline Haswell:avx2; do
     echo "-- ${cpu%:*}"
-    SIMDLOSS_EXPECTED_ISA=${cpu#*:} qemu-x86_64-static -cpu "${cpu%:*}" \
-      "$python" -m pytest "${smoke_tests[@]}" 2> >(grep -v "TCG doesn't support" >&2)
+    SIMDLOSS_EXPECTED_ISA=${cpu#*:} smoke_tests qemu-x86_64-static -cpu "${cpu%:*}" "$python" \
+      > >(grep -v "TCG doesn't support") 2>&1
   done
   isas=$("$python" -c 'import simdloss; print(*simdloss.available_isas())')
   [ -n "$isas" ]
@@ -174,7 +183,7 @@ stage_neon() {
     -Dpybind11_DIR="$(python -m pybind11 --cmakedir)" >/dev/null
   cmake --build --preset aarch64 --target _core
   unset CPLUS_INCLUDE_PATH
-  PYTHONPATH=$package SIMDLOSS_EXPECTED_ISA=neon "$python/python" -m pytest "${smoke_tests[@]}"
+  PYTHONPATH=$package SIMDLOSS_EXPECTED_ISA=neon smoke_tests "$python/python"
 }
 
 stage_sanitizers() {

@@ -40,6 +40,17 @@ class Fit:
     degree: dict[str, int]
 
 
+@dataclass(frozen=True)
+class Table:
+    """One polynomial for each entry of a table, all of one degree."""
+
+    fits: Sequence[Fit]
+
+    @property
+    def degree(self) -> dict[str, int]:
+        return self.fits[0].degree
+
+
 def round_to(x: mpf, digits: int) -> mpf:
     """x rounded to a binary floating-point number of that many digits."""
     with mp.workprec(digits):
@@ -107,9 +118,8 @@ def remez(
     return best[1]
 
 
-def fit(name: str, type_name: str) -> tuple[list[mpf], mpf]:
+def fit(spec: Fit, type_name: str) -> tuple[list[mpf], mpf]:
     """Rounded coefficients, lowest power first, and their largest weighted error."""
-    spec = FITS[name]
     digits = DIGITS[type_name]
     n_points = 800
     middle, half = (spec.low + spec.high) / 2, (spec.high - spec.low) / 2
@@ -167,24 +177,37 @@ def log_cosh(x: mpf) -> mpf:
     return mp.log(mp.cosh(x))
 
 
+def exp_rest(step: mpf, degree: dict[str, int]) -> Fit:
+    """q with e^r = 1 + r + r^2 q(r) for what multiples of a step leave of a number."""
+    limit = step / 2 * mpf("1.001")
+    return Fit(
+        target=lambda r: (mp.expm1(r) - r) / r**2,
+        weight=lambda r: r**2 / mp.exp(r),
+        low=-limit,
+        high=limit,
+        degree=degree,
+    )
+
+
+def log1p_piece(low: mpf, high: mpf, degree: int) -> Fit:
+    """q with log1p(m) = m + m^2 q(m) on an interval."""
+    return Fit(
+        target=lambda m: (mp.log1p(m) - m) / m**2,
+        weight=lambda m: m**2 / abs(mp.log1p(m)),
+        low=low,
+        high=high,
+        degree={"float": degree},
+    )
+
+
 # name -> what the polynomial stands for; see the comment beside each use.
-FITS = {
+FITS: dict[str, Fit | Table] = {
     # e^r = 1 + r + r^2 q(r)
-    "exp": Fit(
-        target=lambda r: (mp.expm1(r) - r) / r**2,
-        weight=lambda r: r**2 / mp.exp(r),
-        low=-LN2 / 2 * mpf("1.001"),
-        high=LN2 / 2 * mpf("1.001"),
-        degree={"float": 4, "double": 9},
-    ),
+    "exp": exp_rest(LN2, {"float": 4, "double": 9}),
     # the same, for results that count as floats
-    "exp_short": Fit(
-        target=lambda r: (mp.expm1(r) - r) / r**2,
-        weight=lambda r: r**2 / mp.exp(r),
-        low=-LN2 / 2 * mpf("1.001"),
-        high=LN2 / 2 * mpf("1.001"),
-        degree={"double": 5},
-    ),
+    "exp_short": exp_rest(LN2, {"double": 5}),
+    # the same, between eighths of powers of two
+    "exp_eighth": exp_rest(LN2 / 8, {"float": 2}),
     # log1p(t) = t + t v(t - 1/2)
     "log1p_unit": Fit(
         target=lambda w: mp.log1p(w + HALF) / (w + HALF) - 1,
@@ -193,13 +216,14 @@ FITS = {
         high=HALF,
         degree={"double": 20},
     ),
-    # log1p(r) = r + r^2 q(r) between the entries of Log1pTable
-    "log1p_table": Fit(
-        target=lambda r: (mp.log1p(r) - r) / r**2,
-        weight=lambda r: r**2 / mp.log1p(abs(r)),
-        low=-mpf("0.1"),
-        high=mpf("0.125"),
-        degree={"float": 4},
+    # log1p(t) = t + t^2 q(t) next to t = i / 7
+    "log1p_sevenths": Table(
+        [log1p_piece(max(mpf(0), (i - HALF) / 7), min(mpf(1), (i + HALF) / 7), 4) for i in range(8)]
+    ),
+    # log1p(m) = m + m^2 q(m) by the first three digits of 1 + m
+    "log_eighths": Table(
+        [log1p_piece(mpf(i) / 8, mpf(i + 1) / 8, 3) for i in range(4)]
+        + [log1p_piece(mpf(i) / 16 - HALF, mpf(i + 1) / 16 - HALF, 3) for i in range(4, 8)]
     ),
     # log1p(m) = m - m^2 / 2 + m^3 q(m)
     "log": Fit(
@@ -262,16 +286,24 @@ def is_used(text: str) -> bool:
 def main(names: Sequence[str]) -> int:
     stale = 0
     for name in names or list(FITS):
-        for type_name in FITS[name].degree:
-            coefficients, error = fit(name, type_name)
-            text = ", ".join(literal(c, type_name) for c in coefficients)
-            used = is_used(text)
+        spec = FITS[name]
+        for type_name in spec.degree:
+            if isinstance(spec, Fit):
+                coefficients, error = fit(spec, type_name)
+                rows = [coefficients]
+            else:
+                pieces = [fit(piece, type_name) for piece in spec.fits]
+                rows = list(zip(*(coefficients for coefficients, _ in pieces), strict=True))
+                error = max(error for _, error in pieces)
+            texts = [", ".join(literal(c, type_name) for c in row) for row in rows]
+            used = all(is_used(text) for text in texts)
             stale += not used
             print(
                 f"{name} {type_name}: error {mp.nstr(error, 3)} ULP"
                 + ("" if used else ", NOT what the headers have")
             )
-            print(textwrap.indent(textwrap.fill(text, 92), "    "))
+            for text in texts:
+                print(textwrap.indent(textwrap.fill(text, 92), "    "))
     return 1 if stale else 0
 
 

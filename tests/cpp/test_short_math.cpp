@@ -48,6 +48,38 @@ TEST_CASE("short_exp_over_power_of_two is as exact as floats need") {
   CHECK(std::isnan(short_exp(std::nan("0x7ffff"), 7)));
 }
 
+TEST_CASE("exp_over_power_of_two: float") {
+  const auto f = [](float x, float power) { return exp_over_power_of_two(F(x), F(power)).reg; };
+  constexpr float least = std::numeric_limits<float>::min();
+  std::mt19937 random(5);
+  double worst = 0;
+  for (int i = 0; i < 400000; ++i) {
+    const float most = i % 2 == 0 ? 2.0F : 255.0F;
+    const float x = std::uniform_real_distribution<float>(-most, most)(random);
+    const float power = std::nearbyint(x / std::log(2.0F)) + static_cast<float>(i % 140);
+    const double exact = std::exp(static_cast<double>(x)) / std::exp2(static_cast<double>(power));
+    const float found = f(x, power);
+    if (exact < 1.05 * static_cast<double>(least)) {
+      CHECK((found == 0 || found >= least));
+      continue;
+    }
+    int exponent = 0;
+    std::frexp(exact, &exponent);
+    worst =
+        std::max(worst, std::ldexp(std::fabs(static_cast<double>(found) - exact), 24 - exponent));
+  }
+  CHECK(worst < 0.92);
+  CHECK(worst > 0.8);  // or the stated error is too large
+  const float inf = std::numeric_limits<float>::infinity();
+  CHECK(f(0, 0) == 1);
+  CHECK(f(-inf, 0) == 0);
+  CHECK(f(-1000, 3) == 0);
+  CHECK(f(-87.4F, 0) == 0);  // subnormal
+  CHECK(f(-87.2F, 0) > 0);
+  CHECK(std::isnan(f(std::nanf(""), 0)));
+  CHECK(std::isnan(f(std::nanf("0x3fffff"), 7)));
+}
+
 TEST_CASE("log_regular_or_complement has the bits of both logarithms") {
   std::mt19937 random(4);
   std::uniform_real_distribution<float> exponent(-120, 0);

@@ -130,6 +130,10 @@ VecFunctions<T> common_functions() {
       Make::make("product_error", [](V x, V y, V) { return product_error(x, y, x * y); }),
       Make::make("abs", [](V x, V, V) { return abs(x); }),
       Make::make("copysign", [](V x, V y, V) { return copysign(x, y); }),
+      Make::make("mantissa of normal",
+                 [](V x, V, V) {
+                   return mantissa(min(max(abs(x), V(Limits<T>::kMin)), V(Limits<T>::kMax)));
+                 }),
       Make::make("max", [](V x, V y, V) { return max(x, y); }),
       Make::make("min", [](V x, V y, V) { return min(x, y); }),
       Make::make("x < y", [](V x, V y, V) { return x < y; }),

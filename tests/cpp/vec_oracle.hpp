@@ -82,6 +82,14 @@ std::vector<Oracle<T>> oracles(bool has_fma) {
       {"product_error", [](T x, T y, T) { return std::fma(x, y, -(x * y)); }},
       {"abs", [](T x, T, T) { return std::fabs(x); }},
       {"copysign", [](T x, T y, T) { return std::copysign(x, y); }},
+      {"mantissa of normal",
+       [](T x, T, T) {
+         using Limits = std::numeric_limits<T>;
+         int exponent = 0;
+         const T f = std::frexp(
+             std::isnan(x) ? x : std::clamp(std::fabs(x), Limits::min(), Limits::max()), &exponent);
+         return f < T(0.75) ? 2 * f : f;
+       }},
       {"max", [](T x, T y, T) { return std::isless(x, y) ? y : x; }},
       {"min", [](T x, T y, T) { return std::isgreater(x, y) ? y : x; }},
       {"x < y", [](T x, T y, T) { return std::isless(x, y); }},

@@ -91,14 +91,23 @@ struct BinaryLabels : Pointwise {
     return where_inside(p, V(clip.low), V(clip.high), curvature);
   }
 
-  // (1 - y) sigmoid(z) - y sigmoid(-z), for e = e^-|z| (0 for NaN).
-  template <class V>
-  static SIMDLOSS_INLINE V crossentropy_gradient_from_logits(const Labels<V>& y, V z, V e) {
-    const auto positive = z > V(0);
-    const V with = select(positive, y.zero, y.one);
-    const V against = select(positive, y.one, y.zero);
-    const V slope = fnma(against, e, with) / (V(1) + e);
-    return constant(select(positive, slope, -slope), z);
+  // (1 - y) sigmoid(z) - y sigmoid(-z), for e = e^-|z| (0 for NaN): (a + b e) / (1 + e), where a is
+  // 1 - y for z > 0 and -y elsewhere, b the other of the two.
+  template <class V, class T>
+  static SIMDLOSS_INLINE V crossentropy_gradient_from_logits(V t, V z, V e, const Smoothing<T>& s) {
+    V a;
+    V b;
+    if (s.is_none) {
+      const V step = step_of(z);
+      a = step - t;
+      b = (V(1) - step) - t;
+    } else {
+      const Labels<V> y = smoothed(t, s);
+      const auto positive = z > V(0);
+      a = select(positive, y.zero, -y.one);
+      b = select(positive, -y.one, y.zero);
+    }
+    return constant(fma(b, e, a) / (V(1) + e), z);
   }
   // sigmoid(z) sigmoid(-z) = e / (1 + e)^2
   template <class V>
@@ -114,10 +123,16 @@ struct BinaryLabels : Pointwise {
     return fma(weight_against(t, z, s), z, log1p_unit(e));
   }
 
+  // 1 for z > 0 and +0, else 0.
+  template <class V>
+  static SIMDLOSS_INLINE V step_of(V z) {
+    return max(copysign(V(1), z), V(0));
+  }
+
   // That weight, with z's sign.
   template <class V, class T>
   static SIMDLOSS_INLINE V weight_against(V t, V z, const Smoothing<T>& s) {
-    const V against = max(copysign(V(1), z), V(0)) - t;
+    const V against = step_of(z) - t;
     return s.is_none ? against : fma(against, V(s.keep), copysign(V(s.shift), z));
   }
 };

@@ -25,6 +25,16 @@ struct BinaryCrossentropy : BinaryLabels {
   static Args<T> args(const Settings& settings) {
     return {smoothing<T>(settings.params[0]), clip<T>(settings)};
   }
+  template <class Args>
+  static SIMDLOSS_INLINE bool is_usual(const Args& args) {
+    return args.smoothing.is_none && args.clip.is_regular;
+  }
+  template <class Args>
+  static SIMDLOSS_INLINE Args usual(Args args) {
+    args.smoothing.is_none = true;
+    args.clip.is_regular = true;
+    return args;
+  }
 
   template <class V, class Args>
   static SIMDLOSS_INLINE V value(V t, V p, const Args& args) {
@@ -57,6 +67,15 @@ struct BinaryCrossentropyFromLogits : BinaryLabels {
   static Args<T> args(const Settings& settings) {
     return {smoothing<T>(settings.params[0])};
   }
+  template <class Args>
+  static SIMDLOSS_INLINE bool is_usual(const Args& args) {
+    return args.smoothing.is_none;
+  }
+  template <class Args>
+  static SIMDLOSS_INLINE Args usual(Args args) {
+    args.smoothing.is_none = true;
+    return args;
+  }
 
   static constexpr bool is_prepared = true;
   template <class V, class Args>
@@ -69,7 +88,7 @@ struct BinaryCrossentropyFromLogits : BinaryLabels {
   }
   template <class V, class Args>
   static SIMDLOSS_INLINE V gradient(V t, V p, V e, const Args& args) {
-    return crossentropy_gradient_from_logits(smoothed(t, args.smoothing), p, e);
+    return crossentropy_gradient_from_logits(t, p, e, args.smoothing);
   }
   template <class V, class Args>
   static SIMDLOSS_INLINE V curvature(V t, V p, V e, const Args&) {
@@ -111,6 +130,20 @@ struct BinaryFocal : BinaryLabels {
             settings.params[0] != 0,
             static_cast<T>(alpha),
             static_cast<T>(1 - alpha)};
+  }
+
+  template <class Args>
+  static SIMDLOSS_INLINE bool is_usual(const Args& args) {
+    return args.smoothing.is_none && args.clip.is_regular && args.integral_gamma == 2 &&
+           !args.balanced;
+  }
+  template <class Args>
+  static SIMDLOSS_INLINE Args usual(Args args) {
+    args.smoothing.is_none = true;
+    args.clip.is_regular = true;
+    args.integral_gamma = 2;
+    args.balanced = false;
+    return args;
   }
 
   // A number as an unevaluated sum: gamma multiplies the relative error of 1 - p_t, and the factor's
@@ -313,12 +346,12 @@ struct BinaryFocalCrossentropyFromLogits : BinaryFocal {
   template <class V, class Args>
   static SIMDLOSS_INLINE V gradient(V t, V p, V e, const Args& args) {
     const Labels<V> y = smoothed(t, args.smoothing);
-    return slope_of_product(y, focus(t, y, p, e, args), loss(t, y, p, e, args), args);
+    return slope_of_product(y, focus(t, y, p, e, args), loss(t, p, e, args), args);
   }
   template <class V, class Args>
   static SIMDLOSS_INLINE V curvature(V t, V p, V e, const Args& args) {
     const Labels<V> y = smoothed(t, args.smoothing);
-    return curvature_of_product(y, focus(t, y, p, e, args), loss(t, y, p, e, args), args);
+    return curvature_of_product(y, focus(t, y, p, e, args), loss(t, p, e, args), args);
   }
 
  private:
@@ -340,9 +373,9 @@ struct BinaryFocalCrossentropyFromLogits : BinaryFocal {
             fma(slope, bend, V(args.gamma_minus_one) * slope * share_of(rises, m.value))};
   }
   template <class V, class Args>
-  static SIMDLOSS_INLINE Jet<V> loss(V t, const Labels<V>& y, V p, V e, const Args& args) {
+  static SIMDLOSS_INLINE Jet<V> loss(V t, V p, V e, const Args& args) {
     const Pair<V> value = exact_crossentropy_from_logits(t, p, e, args.smoothing);
-    return {value.value + value.rest, crossentropy_gradient_from_logits(y, p, e),
+    return {value.value + value.rest, crossentropy_gradient_from_logits(t, p, e, args.smoothing),
             sigmoid_slope(p, e)};
   }
 };
@@ -365,6 +398,15 @@ struct KlDivergence : Pointwise {
   static Args<T> args(const Settings& settings) {
     const T low = static_cast<T>(settings.epsilon);
     return {low, low >= Limits<T>::kMin};
+  }
+  template <class Args>
+  static SIMDLOSS_INLINE bool is_usual(const Args& args) {
+    return args.is_regular;
+  }
+  template <class Args>
+  static SIMDLOSS_INLINE Args usual(Args args) {
+    args.is_regular = true;
+    return args;
   }
 
   template <class V, class Args>

@@ -68,6 +68,18 @@ struct Pointwise {
   }
 };
 
+// [Known options] Tests of options that no element changes are left in a loop, and with them
+// constants that are made anew for each vector. So a loss may say which options are the usual ones,
+// is_usual(args), and usual(args) gives a copy that the compiler knows to have them. Calls body()
+// with that, where data are floats, or with args.
+template <class Loss, class T, class Args, class Body>
+SIMDLOSS_INLINE void with_known_options(const Args& args, const Body& body) {
+  if constexpr (sizeof(T) == sizeof(float) && requires { Loss::usual(args); }) {
+    if (Loss::is_usual(args)) return body(Loss::usual(args));
+  }
+  body(args);
+}
+
 // What is known of a row, each in V: the same number in every lane while its elements are computed,
 // one row a lane in center(), prepare(), slopes() and finish().
 template <class V>

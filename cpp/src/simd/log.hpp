@@ -16,23 +16,19 @@ struct LogConstants;
 template <>
 struct LogConstants<float> {
   using Word = std::uint32_t;
-  static constexpr Word kThreeQuarters = 0x3f400000;  // bits of 0.75
   static constexpr Word kOne = 0x3f800000;
   static constexpr Word kFour = 0x40800000;
-  static constexpr Word kMantissa = 0x007fffff;
   static constexpr float kTwoToScale = 0x1p24F;
-  static constexpr float kScale = 24;
+  static constexpr Word kScale = 24U << 23U;  // where an exponent is in a number
 };
 
 template <>
 struct LogConstants<double> {
   using Word = std::uint64_t;
-  static constexpr Word kThreeQuarters = 0x3fe8000000000000;
   static constexpr Word kOne = 0x3ff0000000000000;
   static constexpr Word kFour = 0x4010000000000000;
-  static constexpr Word kMantissa = 0x000fffffffffffff;
   static constexpr double kTwoToScale = 0x1p54;
-  static constexpr double kScale = 54;
+  static constexpr Word kScale = Word(54) << 52U;
 };
 
 // Both functions take ln(2^e (1 + m)) = e ln 2 + log1p(m) with 3/4 <= 1 + m < 3/2. A factor of 2
@@ -95,21 +91,29 @@ SIMDLOSS_INLINE V rounded(const LogPair<V>& log) {
   return log.value + log.rest;
 }
 
-// x = 2^e (1 + m), for normal, finite x > 0; anything elsewhere.
+// x = 2^e base, base = 1 + m, for normal, finite x > 0; NaN stays NaN in `base`; anything elsewhere.
 template <class V>
 struct LogParts {
-  V e;
-  V m;
+  typename V::Bits e;  // where an exponent is in a number
+  V base;
 };
 template <class V>
 SIMDLOSS_INLINE LogParts<V> log_parts(V x) {
-  using T = typename V::Element;
-  using C = LogConstants<T>;
+  const V base = mantissa(x);
+  return {to_bits(x) - to_bits(base), base};
+}
+template <class V>
+SIMDLOSS_INLINE V exponent(const LogParts<V>& parts) {
+  constexpr int shift = ExpConstants<typename V::Element>::kExponentShift;
+  return V::from_int(shift_right_arithmetic<shift>(parts.e));
+}
+
+// Those of x / kTwoToScale where `scaled`.
+template <class V>
+SIMDLOSS_INLINE LogParts<V> scaled_down(const LogParts<V>& parts, typename V::Mask scaled) {
   using Bits = typename V::Bits;
-  const Bits bits = to_bits(x) - Bits(C::kThreeQuarters);
-  const Bits e = shift_right_arithmetic<ExpConstants<T>::kExponentShift>(bits);
-  const V m = V::from_bits((bits & Bits(C::kMantissa)) + Bits(C::kThreeQuarters)) - V(1);
-  return {V::from_int(e), m};
+  const V scale = V::from_bits(Bits(LogConstants<typename V::Element>::kScale));
+  return {parts.e - to_bits(keep(scaled, scale)), parts.base};
 }
 
 // ln x for normal, finite x > 0 as an unevaluated sum, with a max error of 0.48 ULP before it is
@@ -117,18 +121,50 @@ SIMDLOSS_INLINE LogParts<V> log_parts(V x) {
 template <class V>
 SIMDLOSS_INLINE LogPair<V> log_regular_pair(V x) {
   const LogParts<V> parts = log_parts(x);
-  return log_of_parts(fma(x, V(0), parts.e), parts.m);
+  return log_of_parts(exponent(parts), parts.base - V(1));
 }
 
-// The same as a number: the cheap form of log, and the same bits. Max error: 0.98 ULP (Baseline
-// 1.05).
+// q(m) with log1p(m) = m + m^2 q(m), of other coefficients in each eighth of a power of two: those
+// for 1 + m = 1 + i / 8 and more for i < 4, 1/2 + i / 16 and more for i >= 4 (float).
+// minimax.py log_eighths: error 0.3 ULP of log1p(m).
+template <class V>
+struct LogTable {
+  static constexpr float c0[8] = {-0.49999782F, -0.4998932F,  -0.49939325F, -0.498283F,
+                                  -0.49911997F, -0.49982512F, -0.4999828F,  -0.4999998F};
+  static constexpr float c1[8] = {0.33316123F, 0.33086073F, 0.32493454F, 0.316076F,
+                                  0.34877816F, 0.33772576F, 0.3340843F,  0.33336526F};
+  static constexpr float c2[8] = {-0.2457219F,  -0.22838552F, -0.20473135F, -0.18106247F,
+                                  -0.15184446F, -0.2098344F,  -0.23811786F, -0.24848759F};
+  static constexpr float c3[8] = {0.15688786F, 0.11193782F, 0.08014554F, 0.05896881F,
+                                  0.4549327F,  0.35306272F, 0.2791281F,  0.22785963F};
+};
+
+// e ln 2 + log1p(m), for 1 + m = base but for its rounding. For V in float. The float next to ln 2
+// is so near that e ln 2 needs no second one.
+template <class V>
+SIMDLOSS_INLINE V log_by_table(const LogParts<V>& parts, V m) {
+  using Table = LogTable<V>;
+  const auto i = shift_right<20>(to_bits(parts.base));
+  const V m2 = m * m;
+  const V low = fma(V::lookup(Table::c1, i), m, V::lookup(Table::c0, i));
+  const V high = fma(V::lookup(Table::c3, i), m, V::lookup(Table::c2, i));
+  return fma(V::from_int(parts.e), V(0x1.62e43p-24F), fma(m2, fma(high, m2, low), m));
+}
+
+// ln x for normal, finite x > 0; NaN stays; anything elsewhere: the cheap form of log, and the same
+// bits. Max error: 1.35 ULP float, 0.98 double (Baseline 1.5, 1.05).
 template <class V>
 SIMDLOSS_INLINE V log_regular(V x) {
-  return rounded(log_regular_pair(x));
+  if constexpr (sizeof(typename V::Element) == sizeof(float)) {
+    const LogParts<V> parts = log_parts(x);
+    return log_by_table(parts, parts.base - V(1));
+  } else {
+    return rounded(log_regular_pair(x));
+  }
 }
 
 // ln x for all x: 0 -> -inf, negative -> NaN, inf -> inf, NaN stays.
-// Max error: 0.98 ULP (Baseline 1.05).
+// Max error: 1.35 ULP float, 0.98 double (Baseline 1.5, 1.05).
 template <class V>
 SIMDLOSS_INLINE V log(V x) {
   using T = typename V::Element;
@@ -138,8 +174,14 @@ SIMDLOSS_INLINE V log(V x) {
   if constexpr (V::kWidth > 1 && sizeof(T) == sizeof(float)) {
     if (all(finite & !subnormal)) return log_regular(x);
   }
-  const LogParts<V> parts = log_parts(select(subnormal, x * V(C::kTwoToScale), x));
-  V result = rounded(log_of_parts(parts.e + keep(subnormal, V(-C::kScale)), parts.m));
+  const LogParts<V> parts =
+      scaled_down(log_parts(select(subnormal, x * V(C::kTwoToScale), x)), subnormal);
+  V result;
+  if constexpr (sizeof(T) == sizeof(float)) {
+    result = log_by_table(parts, parts.base - V(1));
+  } else {
+    result = rounded(log_of_parts(exponent(parts), parts.base - V(1)));
+  }
   result = select(finite, result, x);
   return select(x > V(0), result, select(x == V(0), V(-Limits<T>::kInfinity), V(Limits<T>::kNan)));
 }
@@ -150,14 +192,9 @@ SIMDLOSS_INLINE V log(V x) {
 template <class V>
 SIMDLOSS_INLINE LogPair<V> log1p_in_range(V x, typename V::Bits two_to_headroom,
                                           V two_to_minus_headroom) {
-  using T = typename V::Element;
-  using C = LogConstants<T>;
-  using Bits = typename V::Bits;
-  const Bits bits = to_bits(V(1) + x) - Bits(C::kThreeQuarters);
-  const Bits e = shift_right_arithmetic<ExpConstants<T>::kExponentShift>(bits);
-  const Bits shifted_e = bits - (bits & Bits(C::kMantissa));
-  const V scale = V::from_bits(two_to_headroom - shifted_e) * two_to_minus_headroom;
-  return log_of_parts(V::from_int(e), fma(x, scale, scale - V(1)));
+  const LogParts<V> parts = log_parts(V(1) + x);
+  const V scale = V::from_bits(two_to_headroom - parts.e) * two_to_minus_headroom;
+  return log_of_parts(exponent(parts), fma(x, scale, scale - V(1)));
 }
 
 // ln(1 + x) for -1 < x < 2^126 (2^1022) as an unevaluated sum, with a max error of 0.48 ULP before
@@ -167,24 +204,27 @@ SIMDLOSS_INLINE LogPair<V> log1p_regular_pair(V x) {
   return log1p_in_range(x, typename V::Bits(LogConstants<typename V::Element>::kOne), V(1));
 }
 
-// The same as a number: the cheap form of log1p, and the same bits. Max error: 0.98 ULP (Baseline
-// 1.05).
-template <class V>
-SIMDLOSS_INLINE V log1p_regular(V x) {
-  return rounded(log1p_regular_pair(x));
-}
-
 // log_regular(x) where `direct`, log1p_regular(-x) elsewhere, for normal x < 1: at the cost of one.
+// For V in float.
 template <class V>
 SIMDLOSS_INLINE V log_regular_or_complement(typename V::Mask direct, V x) {
-  using T = typename V::Element;
-  using C = LogConstants<T>;
-  using Bits = typename V::Bits;
-  const Bits bits = to_bits(select(direct, x, V(1) - x)) - Bits(C::kThreeQuarters);
-  const Bits e = shift_right_arithmetic<ExpConstants<T>::kExponentShift>(bits);
-  const V scale = V::from_bits(Bits(C::kOne) - (bits - (bits & Bits(C::kMantissa))));
+  const LogParts<V> parts = log_parts(select(direct, x, V(1) - x));
+  const V scale = V::from_bits(typename V::Bits(LogConstants<float>::kOne) - parts.e);
   const V m = fma(select(direct, x, -x), scale, select(direct, V(0), scale) - V(1));
-  return rounded(log_of_parts(V::from_int(e), m));
+  return log_by_table(parts, m);
+}
+
+// ln(1 + x) for -1 < x < 2^126 (2^1022); NaN stays; anything elsewhere: the cheap form of log1p.
+// Max error: 1.35 ULP float, 0.98 double (Baseline 1.5, 1.05).
+template <class V>
+SIMDLOSS_INLINE V log1p_regular(V x) {
+  if constexpr (sizeof(typename V::Element) == sizeof(float)) {
+    const LogParts<V> parts = log_parts(V(1) + x);
+    const V scale = V::from_bits(typename V::Bits(LogConstants<float>::kOne) - parts.e);
+    return log_by_table(parts, fma(x, scale, scale - V(1)));
+  } else {
+    return rounded(log1p_regular_pair(x));
+  }
 }
 
 // ln(1 + x) for x >= 0 as an unevaluated sum, with a max error of 0.48 ULP before it is rounded; the
@@ -207,31 +247,37 @@ SIMDLOSS_INLINE V log1p(V x) {
                 select(x == V(-1), V(-Limits<T>::kInfinity), V(Limits<T>::kNan)));
 }
 
-// For t next to i / 4: 1 + t = (1 + r) / scale[i], ln(1 + t) = log[i] + log1p(r). The scales are
-// floats near 1 / (1 + i / 4) whose logarithms are floats to 10^-4 ULP.
+// q(t) with log1p(t) = t + t^2 q(t), of other coefficients next to each t = i / 7 (float).
+// minimax.py log1p_sevenths: error 0.02 ULP.
 template <class V>
 struct Log1pTable {
-  static constexpr float scale[8] = {
-      1.0F, 0x1.99a968p-1F, 0x1.5565e2p-1F, 0x1.2498p-1F, 0x1.00040cp-1F, 0, 0, 0};
-  static constexpr float log[8] = {
-      0.0F, 0x1.c8b076p-3F, 0x1.9f009ap-2F, 0x1.1e7bf6p-1F, 0x1.62dc18p-1F, 0, 0, 0};
+  static constexpr float c0[8] = {-0.5F,        -0.4999962F,  -0.49991456F, -0.4995811F,
+                                  -0.49883297F, -0.49757397F, -0.4957726F,  -0.4940541F};
+  static constexpr float c1[8] = {0.33333287F, 0.3331804F, 0.331725F,   0.3280322F,
+                                  0.322067F,   0.3142392F, 0.30506682F, 0.29753417F};
+  static constexpr float c2[8] = {-0.24995254F, -0.24761115F, -0.23767789F, -0.22221607F,
+                                  -0.20430377F, -0.18600576F, -0.1684612F,  -0.15607122F};
+  static constexpr float c3[8] = {0.19832969F, 0.18152878F, 0.15072323F,  0.12171019F,
+                                  0.09770278F, 0.07864355F, 0.063702926F, 0.05463946F};
+  static constexpr float c4[8] = {-0.14170577F,  -0.09297099F,  -0.05633374F,  -0.0357492F,
+                                  -0.023631932F, -0.016168341F, -0.011388973F, -0.008901121F};
 };
 
-// ln(1 + t) for 0 <= t <= 1; NaN stays. Max error: 1.25 ULP float, 0.9 double (Baseline 1.4, 1.25).
+// ln(1 + t) for 0 <= t <= 1; NaN stays. Max error: 1.15 ULP float, 0.9 double (Baseline 1.55, 1.25).
 //
-// float: log[i] + r + r^2 q(r), -0.1 <= r <= 0.125 (minimax.py log1p_table: error 0.09 ULP).
 // double: t + t v(t - 1/2) (minimax.py log1p_unit: error 0.04 ULP). Around 1/2 the terms of v fall
 // like 3^-n, so that little is lost in its sum.
 template <class V>
 SIMDLOSS_INLINE V log1p_unit(V t) {
   using T = typename V::Element;
   if constexpr (sizeof(T) == 4) {
-    const auto i = to_bits(t + V(0x1.8p21F));  // 4 t, rounded, in the low bits
-    const V scale = V::lookup(Log1pTable<V>::scale, i);
-    const V r = fma(t, scale, scale - V(1));
-    const V r2 = r * r;
-    const V q = polynomial(r, r2, -0.4999998F, 0.33332518F, -0.25010145F, 0.20223998F, -0.1589961F);
-    return V::lookup(Log1pTable<V>::log, i) + fma(r2, q, r);
+    using Table = Log1pTable<V>;
+    const auto i = to_bits(fma(t, V(7), V(ExpConstants<float>::kRound)));  // in the low bits
+    const V t2 = t * t;
+    const V low = fma(V::lookup(Table::c1, i), t, V::lookup(Table::c0, i));
+    const V high = fma(V::lookup(Table::c3, i), t, V::lookup(Table::c2, i));
+    const V q = fma(fma(V::lookup(Table::c4, i), t2, high), t2, low);
+    return fma(t2, q, t);
   } else {
     const V w = t - V(0.5);
     const V v = polynomial_ending_slowly(

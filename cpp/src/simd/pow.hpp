@@ -61,18 +61,15 @@ SIMDLOSS_INLINE V pow(V base_high, V base_low, V y) {
   using T = typename V::Element;
   using E = ExpConstants<T>;
   using L = LogConstants<T>;
-  using Bits = typename V::Bits;
   // Scaled up so far that 2^(2 - e) below is finite.
   const auto tiny = base_high < V(4 * Limits<T>::kMin);
   const V x = select(tiny, base_high * V(L::kTwoToScale), base_high);
   const V x_low = select(tiny, base_low * V(L::kTwoToScale), base_low);
-  const Bits bits = to_bits(x) - Bits(L::kThreeQuarters);
-  const Bits mantissa = bits & Bits(L::kMantissa);
-  const V e =
-      V::from_int(shift_right_arithmetic<E::kExponentShift>(bits)) + keep(tiny, V(-L::kScale));
-  const V m = V::from_bits(mantissa + Bits(L::kThreeQuarters)) - V(1);
+  const LogParts<V> parts = log_parts(x);
+  const V e = exponent(scaled_down(parts, tiny));
+  const V m = parts.base - V(1);
   // 2^-e by way of 2^(2 - e), as in log1p.
-  const V scale = V::from_bits(Bits(L::kFour) - (bits - mantissa)) * V(T(0.25));
+  const V scale = V::from_bits(typename V::Bits(L::kFour) - parts.e) * V(T(0.25));
   const V m_low = x_low * scale;
 
   // ln base = log_high + log_low.

@@ -28,6 +28,7 @@ struct Avx2Words {
   static SIMDLOSS_INLINE __m256i bits_and(__m256i a, __m256i b) { return _mm256_and_si256(a, b); }
   static SIMDLOSS_INLINE __m256i bits_or(__m256i a, __m256i b) { return _mm256_or_si256(a, b); }
   static constexpr bool kStreams = true;
+  static constexpr bool kHasMantissa = false;
   static SIMDLOSS_INLINE void end_streams() { _mm_sfence(); }
 
  protected:

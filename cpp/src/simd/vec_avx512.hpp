@@ -31,6 +31,7 @@ struct Avx512Words {
   static SIMDLOSS_INLINE __m512i bits_and(__m512i a, __m512i b) { return _mm512_and_si512(a, b); }
   static SIMDLOSS_INLINE __m512i bits_or(__m512i a, __m512i b) { return _mm512_or_si512(a, b); }
   static constexpr bool kStreams = true;
+  static constexpr bool kHasMantissa = true;
   static SIMDLOSS_INLINE void end_streams() { _mm_sfence(); }
 
  protected:
@@ -140,6 +141,9 @@ struct Backend<float, isa::Avx512> : Avx512Words<__mmask16, isa::Avx512> {
     return _mm512_fmsub_ps(x, y, xy);
   }
 
+  static SIMDLOSS_INLINE __m512 mantissa(__m512 x) {
+    return _mm512_getmant_ps(x, _MM_MANT_NORM_p75_1p5, _MM_MANT_SIGN_src);
+  }
   static SIMDLOSS_INLINE __m512 abs(__m512 x) { return _mm512_andnot_ps(set(-0.0F), x); }
   static SIMDLOSS_INLINE __m512 copysign(__m512 magnitude, __m512 sign) {
     return from_bits(_mm512_ternarylogic_epi32(to_bits(set(-0.0F)), to_bits(sign),
@@ -277,6 +281,9 @@ struct Backend<double, isa::Avx512> : Avx512Words<__mmask8, isa::Avx512> {
     return _mm512_fmsub_pd(x, y, xy);
   }
 
+  static SIMDLOSS_INLINE __m512d mantissa(__m512d x) {
+    return _mm512_getmant_pd(x, _MM_MANT_NORM_p75_1p5, _MM_MANT_SIGN_src);
+  }
   static SIMDLOSS_INLINE __m512d abs(__m512d x) { return _mm512_andnot_pd(set(-0.0), x); }
   static SIMDLOSS_INLINE __m512d copysign(__m512d magnitude, __m512d sign) {
     return from_bits(_mm512_ternarylogic_epi64(to_bits(set(-0.0)), to_bits(sign),

@@ -206,6 +206,16 @@ struct Vec {
     return of(Op::product_error(x.reg, y.reg, xy.reg));
   }
 
+  friend SIMDLOSS_INLINE Vec mantissa(Vec x) {
+    if constexpr (Op::kHasMantissa) {
+      return of(Op::mantissa(x.reg));
+    } else {  // what the bits exceed those of 3/4 by, rounded down to a power of two, is taken off
+      const Bits bits = to_bits(x);
+      const Bits above = bits - to_bits(Vec(T(0.75)));
+      const Vec m = from_bits(bits - (above & to_bits(Vec(-Limits<T>::kInfinity))));
+      return fma(x, Vec(T(0)), m);
+    }
+  }
   friend SIMDLOSS_INLINE Vec abs(Vec x) { return of(Op::abs(x.reg)); }
   friend SIMDLOSS_INLINE Vec copysign(Vec magnitude, Vec sign) {
     return of(Op::copysign(magnitude.reg, sign.reg));

@@ -19,6 +19,7 @@ struct Backend<float, isa::Neon> {
   using BitsReg = uint32x4_t;
   static constexpr int kWidth = 4;
   static constexpr bool kStreams = false;
+  static constexpr bool kHasMantissa = false;
 
   static SIMDLOSS_INLINE float32x4_t set(float x) { return vdupq_n_f32(x); }
   static SIMDLOSS_INLINE float32x4_t load(const float* p) { return vld1q_f32(p); }
@@ -198,6 +199,7 @@ struct Backend<double, isa::Neon> {
   using BitsReg = uint64x2_t;
   static constexpr int kWidth = 2;
   static constexpr bool kStreams = false;
+  static constexpr bool kHasMantissa = false;
 
   static SIMDLOSS_INLINE float64x2_t set(double x) { return vdupq_n_f64(x); }
   static SIMDLOSS_INLINE float64x2_t load(const double* p) { return vld1q_f64(p); }

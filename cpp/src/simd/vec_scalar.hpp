@@ -72,6 +72,7 @@ struct Backend<T, Isa> {
   using BitsReg = Word;
   static constexpr int kWidth = 1;
   static constexpr bool kStreams = false;
+  static constexpr bool kHasMantissa = false;
   static constexpr Word kSign = Word{1} << (8 * sizeof(Word) - 1);
 
   static SIMDLOSS_INLINE T set(T x) { return x; }

@@ -222,8 +222,8 @@ FITS: dict[str, Fit | Table] = {
     ),
     # log1p(m) = m + m^2 q(m) by the first three digits of 1 + m
     "log_eighths": Table(
-        [log1p_piece(mpf(i) / 8, mpf(i + 1) / 8, 3) for i in range(4)]
-        + [log1p_piece(mpf(i) / 16 - HALF, mpf(i + 1) / 16 - HALF, 3) for i in range(4, 8)]
+        [log1p_piece(mpf(i) / 8, mpf(i + 1) / 8, 4) for i in range(4)]
+        + [log1p_piece(mpf(i) / 16 - HALF, mpf(i + 1) / 16 - HALF, 4) for i in range(4, 8)]
     ),
     # log1p(m) = m - m^2 / 2 + m^3 q(m)
     "log": Fit(
@@ -293,7 +293,7 @@ def main(names: Sequence[str]) -> int:
                 rows = [coefficients]
             else:
                 pieces = [fit(piece, type_name) for piece in spec.fits]
-                rows = list(zip(*(coefficients for coefficients, _ in pieces), strict=True))
+                rows = [list(row) for row in zip(*(found for found, _ in pieces), strict=True)]
                 error = max(error for _, error in pieces)
             texts = [", ".join(literal(c, type_name) for c in row) for row in rows]
             used = all(is_used(text) for text in texts)

@@ -96,6 +96,19 @@ std::vector<T> sweep(Density density) {
       add_neighbours(x - 1, 8, points);
     }
   }
+  if constexpr (sizeof(T) == sizeof(float)) {  // whose tables have more entries
+    for (int k = -1020; k <= 1020; ++k) {
+      add_neighbours(static_cast<T>((k + 0.5) * 0.6931471805599453 / 8), 4, points);
+    }
+    for (int e = Limits::min_exponent; e < Limits::max_exponent; ++e) {
+      for (const int sixteenths : {9, 10, 11, 13, 14, 15}) {
+        const T x = std::ldexp(static_cast<T>(sixteenths), e - 4);
+        add_neighbours(x, 4, points);
+        add_neighbours(x - 1, 4, points);
+      }
+    }
+    for (int i = 0; i < 7; ++i) add_neighbours(static_cast<T>((i + 0.5) / 7), 8, points);
+  }
   const T log_min = static_cast<T>((Limits::min_exponent - 1) * 0.6931471805599453);
   const T log_max = static_cast<T>(Limits::max_exponent * 0.6931471805599453);
   for (const T x : {T(1), log_min, log_max, log_min / 2, log_max / 2}) {

@@ -144,7 +144,7 @@ void check_bits(std::uint64_t expected) {
 
 // The numbers change with every bit of the functions, and with nothing else.
 TEST_CASE("same bits on all instruction sets and machines: float") {
-  check_bits<float>(0x2594335f7278f435U);
+  check_bits<float>(0x8413ed6d2dc09542U);
 }
 TEST_CASE("same bits on all instruction sets and machines: double") {
   check_bits<double>(0x0009ad8d1eb6628eU);

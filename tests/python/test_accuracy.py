@@ -59,3 +59,25 @@ def test_poisson_at_predictions_near_one_with_large_labels(dtype: str) -> None:
     source = make_pool(BY_NAME["poisson"], dtype, "near one", labels[None], p[None])
     worst = max(measure(source, choose(source, 0, 1)), key=by_error)
     assert worst.error <= 1, str(worst)
+
+
+def test_binary_crossentropy_where_both_logarithms_err_most() -> None:
+    """ln(1 - p) is -ln 2 + 0.4 there, and its error, that of the product and of the lane add up."""
+    t = np.array([[0.000117748132, 4.97685733e-06, 0.00133839168]], np.float32)
+    p = np.array([[0.259457201, 0.257593572, 0.257448703]], np.float32)
+    source = make_pool(BY_NAME["binary_crossentropy"], "float32", "soft labels", t, p)
+    rows = [[1] * 32 + [0] * 32, [0] * 29 + [1] * 3 + [0] * 29 + [2] * 3]
+    worst = max(measure(source, np.array(rows)), key=by_error)
+    assert worst.error <= 1, str(worst)
+
+
+@pytest.mark.parametrize(
+    ("gamma", "logit"), [(64.0, -1.24918127), (100.0, -1.09421968), (600.0, -2.54483771)]
+)
+def test_binary_focal_of_large_gammas(gamma: float, logit: float) -> None:
+    """The relative error of e^-|p| counts gamma e / (1 + e) times, the bound gamma ln(1 + e)."""
+    case = BY_NAME["binary_focal_crossentropy_from_logits"].case
+    t, z = np.ones((1, 1), np.float32), np.array([[logit]], np.float32)
+    source = make_pool(Variant(case, {"gamma": gamma}), "float32", "wrong", t, z)
+    worst = max(measure(source, np.zeros((1, 1), int)), key=by_error)
+    assert worst.error <= 1, str(worst)

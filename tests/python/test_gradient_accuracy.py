@@ -69,8 +69,9 @@ def test_softmax_of_a_class_that_leads(name: str, dtype: str) -> None:
     """p - 1 is what is left of the others, and each of them is small."""
     t = np.zeros((1, 5), dtype)
     t[0, 1] = 1
-    for gap in (1, 17, 40, 80):
-        z = np.array([[0.1, gap, 0.3, -0.7, 0.25]], dtype)
+    for gap, shift in ((1, 0), (17, 0), (40, 0), (80, 0), (87.4, 87.4)):
+        # e^-87.3 is just above the smallest normal float
+        z = np.array([[0.1, gap, 0.3, -0.7, 0.25]], dtype) - np.array(shift, dtype)
         source = make_pool(BY_NAME[name], dtype, f"a lead of {gap}", t, z)
         worst = max(measure(source, np.arange(5)[None]), key=by_error)
         assert worst.error <= 1, str(worst)
@@ -89,10 +90,11 @@ def test_focal_gradient_of_classes_that_are_all_but_tied() -> None:
     assert worst.error <= 1, str(worst)
 
 
-def test_hessian_of_a_confident_logit() -> None:
+@pytest.mark.parametrize(("logit", "n_cols"), [(-13.142300605773926, 1000), (7.47755575, 61)])
+def test_hessian_of_a_confident_logit(logit: float, n_cols: int) -> None:
     """e / (1 + e)^2, over a mean of many: each rounding counts."""
     variant = BY_NAME["binary_crossentropy_from_logits"]
-    t, z = np.ones((1, 1), np.float32), np.array([[-13.142300605773926]], np.float32)
+    t, z = np.ones((1, 1), np.float32), np.array([[logit]], np.float32)
     source = make_pool(variant, "float32", "confident", t, z)
-    worst = max(measure(source, np.zeros((1, 1000), int), "hessian"), key=by_error)
+    worst = max(measure(source, np.zeros((1, n_cols), int), "hessian"), key=by_error)
     assert worst.error <= 1, str(worst)

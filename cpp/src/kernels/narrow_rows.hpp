@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// A group of [Narrow rows], transposed.
+// A group of [Narrow rows], transposed: as many tiles of one row per lane as a group has room for, so
+// that what is done once a row has several vectors in flight.
 
 #include <cstdint>
 
@@ -25,15 +26,17 @@ struct NarrowRows {
   using Args = typename Wide::Args;
   using Group = typename Wide::Group;
   using Columns = Transposed<T, Isa>;
-  static constexpr int kRows = Vec<T, Isa>::kWidth;
+  static constexpr int kTileRows = Vec<T, Isa>::kWidth;
+  static constexpr int kRows = kRowGroup;
+  static_assert(kRows % kTileRows == 0);
   // Rows whose elements all have a lane of their own; no transposition for vectors of next to nothing.
-  static constexpr int kMaxCols = kRows >= 4 ? kLanes<C> : 0;
-  static constexpr int kTileSize = kRows * (kMaxCols > 0 ? kMaxCols : 1);
+  static constexpr int kMaxCols = kTileRows >= 4 ? kLanes<C> : 0;
+  static constexpr int kSize = kMaxCols > 0 ? kRows* kMaxCols : 1;
   static constexpr int kAlignment = kMaxCols > 0 ? 64 : alignof(C);
 
-  alignas(kAlignment) T t[kTileSize];  // element j of row i at j * kRows + i
-  alignas(kAlignment) T p[kTileSize];
-  alignas(kAlignment) mutable T derived[kTileSize];  // [Kept elements], then derivatives
+  alignas(kAlignment) T t[kSize];
+  alignas(kAlignment) T p[kSize];
+  alignas(kAlignment) mutable T derived[kSize];  // [Kept elements], then derivatives
   const RowBlock& block;
   std::int64_t begin;
 
@@ -42,51 +45,69 @@ struct NarrowRows {
     load(rows.p, rows.p_stride, rows.p_col_stride, n, p);
   }
 
+  // Calls body(i, n_rows, tile) for the tiles of n rows, with the first row of each.
+  template <class Element, class Body>
+  SIMDLOSS_INLINE void for_tiles(int n, Element* tiles, const Body& body) const {
+    for (int i = 0; i < n; i += kTileRows) {
+      body(i, n - i < kTileRows ? n - i : kTileRows, tiles + i * block.n_cols);
+    }
+  }
+
   // Columns are copied too: where they are some power of 2 apart, the cache cannot keep all of them
   // until a stage looks at them again.
   SIMDLOSS_INLINE void load(const void* rows, std::int64_t stride, std::int64_t col_stride, int n,
-                            T* tile) const {
-    const T* const from = Group::template row_of<T>(rows, stride, begin);
-    if (col_stride == 0) {
-      Columns::load(from, stride, n, block.n_cols, tile);
-    } else {
-      Columns::copy_in(from, col_stride, n, block.n_cols, tile);
-    }
+                            T* tiles) const {
+    for_tiles(n, tiles, [&](int i, int n_rows, T* tile) SIMDLOSS_INLINE_LAMBDA {
+      const T* const from = Group::template row_of<T>(rows, stride, begin + i);
+      if (col_stride == 0) {
+        Columns::load(from, stride, n_rows, block.n_cols, tile);
+      } else {
+        Columns::copy_in(from, col_stride, n_rows, block.n_cols, tile);
+      }
+    });
   }
 
-  SIMDLOSS_INLINE void store(const T* tile, int n, const RowDerivatives& to, void* rows) const {
-    if (to.col_stride == 0) {
-      Columns::store(tile, n, block.n_cols, rows, to.stride);
-    } else {
-      Columns::copy_out(tile, n, block.n_cols, rows, to.col_stride);
-    }
+  SIMDLOSS_INLINE void store(const T* tiles, int n, const RowDerivatives& to, void* rows) const {
+    for_tiles(n, tiles, [&](int i, int n_rows, const T* tile) SIMDLOSS_INLINE_LAMBDA {
+      T* const target = Group::template row_of<T>(rows, to.stride, i);
+      if (to.col_stride == 0) {
+        Columns::store(tile, n_rows, block.n_cols, target, to.stride);
+      } else {
+        Columns::copy_out(tile, n_rows, block.n_cols, target, to.col_stride);
+      }
+    });
   }
 
-  // Element j of rows i and on, in W.
+  // Where element 0 of row i is, `from` below; element j is j kTileRows further on.
+  SIMDLOSS_INLINE std::int64_t start(int i) const {
+    const int lane = i % kTileRows;
+    return (i - lane) * block.n_cols + lane;
+  }
+  // Elements j of the rows from there on, in W.
   template <class W>
-  static SIMDLOSS_INLINE W column(const T* tile, std::int64_t j, int i) {
+  static SIMDLOSS_INLINE W column(const T* tiles, std::int64_t j, std::int64_t from) {
     if constexpr (sizeof(typename W::Element) == sizeof(T)) {
-      return W::load(tile + j * kRows + i);
+      return W::load(tiles + from + j * kTileRows);
     } else {
-      return W::load_float(tile + j * kRows + i);
+      return W::load_float(tiles + from + j * kTileRows);
     }
   }
   template <class W>
-  static SIMDLOSS_INLINE void put_column(W x, T* tile, std::int64_t j, int i) {
+  static SIMDLOSS_INLINE void put_column(W x, T* tiles, std::int64_t j, std::int64_t from) {
     if constexpr (sizeof(typename W::Element) == sizeof(T)) {
-      x.store(tile + j * kRows + i);
+      x.store(tiles + from + j * kTileRows);
     } else {
-      x.store_float(tile + j * kRows + i);
+      x.store_float(tiles + from + j * kTileRows);
     }
   }
   template <class W>
-  SIMDLOSS_INLINE W label(std::int64_t j, int i) const {
+  SIMDLOSS_INLINE W label(std::int64_t j, std::int64_t from) const {
     if constexpr (Wide::kHasClassIds) return W(typename W::Element(0));
-    return column<W>(t, j, i);
+    return column<W>(t, j, from);
   }
   template <class W>
-  SIMDLOSS_INLINE W prediction(std::int64_t j, int i) const {
-    return column<W>(p, j, i);
+  SIMDLOSS_INLINE W prediction(std::int64_t j, std::int64_t from) const {
+    return column<W>(p, j, from);
   }
   template <class W>
   SIMDLOSS_INLINE W weight(std::int64_t j) const {
@@ -111,8 +132,9 @@ struct NarrowRows {
 
   void find_max(int n, const Args& args, Group& group, bool with_slopes) const {
     for (int i = 0; i < n; i += V::kWidth) {
+      const std::int64_t from = start(i);
       const auto scan = [&](std::int64_t j) SIMDLOSS_INLINE_LAMBDA {
-        return Loss::scan(label<V>(j, i), prediction<V>(j, i), args);
+        return Loss::scan(label<V>(j, from), prediction<V>(j, from), args);
       };
       V largest(-Limits<C>::kInfinity);
       for (std::int64_t j = 0; j < block.n_cols; ++j) largest = max(largest, scan(j));
@@ -139,15 +161,16 @@ struct NarrowRows {
     if constexpr (Loss::is_light) return add_up_in_registers<kStage>(n, args, group);
     alignas(64) C cells[kUsed][kMaxCols * V::kWidth];
     for (int i = 0; i < n; i += V::kWidth) {
+      const std::int64_t from = start(i);
       const Row<V> known = group.template rows<V>(i);
       V ties(C(0));
       for (std::int64_t j = 0; j < block.n_cols; ++j) {
-        const V x = prediction<V>(j, i);
+        const V x = prediction<V>(j, from);
         const Terms<V> terms =
-            Wide::template terms_of<kStage>(label<V>(j, i), x, weight<V>(j), known, args);
+            Wide::template terms_of<kStage>(label<V>(j, from), x, weight<V>(j), known, args);
         if constexpr (Wide::template kCounts<kStage>) ties = ties + keep(x == known.max, V(C(1)));
         if constexpr (Wide::template kKeeps<kStage>) {
-          if (to != nullptr) put_column(Loss::kept(x, known), derived, j, i);
+          if (to != nullptr) put_column(Loss::kept(x, known), derived, j, from);
         }
         unrolled<kUsed>(
             [&](int k) SIMDLOSS_INLINE_LAMBDA { terms.values[k].store(cells[k] + j * V::kWidth); });
@@ -163,10 +186,11 @@ struct NarrowRows {
   template <Stage kStage>
   void add_up_in_registers(int n, const Args& args, Group& group) const {
     for (int i = 0; i < n; i += V::kWidth) {
+      const std::int64_t from = start(i);
       const Row<V> known = group.template rows<V>(i);
       Wide::Sums::template sum_each_of_columns<Wide::n_sums(kStage)>(
           [&](int j) SIMDLOSS_INLINE_LAMBDA {
-            return Wide::template terms_of<kStage>(label<V>(j, i), prediction<V>(j, i),
+            return Wide::template terms_of<kStage>(label<V>(j, from), prediction<V>(j, from),
                                                    weight<V>(j), known, args);
           },
           block.n_cols, group.sums[0] + i, kRowGroup);
@@ -174,13 +198,14 @@ struct NarrowRows {
   }
 
   template <class W>
-  SIMDLOSS_INLINE W gradient(std::int64_t j, int i, const Row<W>& known, const Slopes<W>& s,
-                             const Args& args) const {
+  SIMDLOSS_INLINE W gradient(std::int64_t j, std::int64_t from, const Row<W>& known,
+                             const Slopes<W>& s, const Args& args) const {
     if constexpr (Wide::template kKeeps<kTerms>) {
-      return Loss::gradient_of_kept(column<W>(derived, j, i), label<W>(j, i), prediction<W>(j, i),
-                                    weight<W>(j), known, s, args);
+      return Loss::gradient_of_kept(column<W>(derived, j, from), label<W>(j, from),
+                                    prediction<W>(j, from), weight<W>(j), known, s, args);
     } else {
-      return Loss::gradient(label<W>(j, i), prediction<W>(j, i), weight<W>(j), known, s, args);
+      return Loss::gradient(label<W>(j, from), prediction<W>(j, from), weight<W>(j), known, s,
+                            args);
     }
   }
   template <bool kHessian>
@@ -189,20 +214,21 @@ struct NarrowRows {
     if constexpr (Loss::has_label_only) {
       return Wide{block, begin}.template derive<kHessian>(n, args, group, to);
     } else {
-      alignas(64) T curved[kHessian ? kTileSize : 1];
+      alignas(64) T curved[kHessian ? kSize : 1];
       bool finite = true;
       for (int i = 0; i < n; i += W::kWidth) {
+        const std::int64_t from = start(i);
         const Row<W> known = group.template rows<W>(i);
         const Slopes<W> s = group.template row_slopes<W>(i);
         W zero(G(0));
         for (std::int64_t j = 0; j < block.n_cols; ++j) {
-          const W x = gradient(j, i, known, s, args) + W(G(0));
-          put_column(x, derived, j, i);
+          const W x = gradient(j, from, known, s, args) + W(G(0));
+          put_column(x, derived, j, from);
           zero = zero + (x - x);
           if constexpr (kHessian) {
-            const W h = Wide::hessian_of(label<W>(j, i), prediction<W>(j, i), weight<W>(j), known,
-                                         s, args, to.upper_bound);
-            put_column(h, curved, j, i);
+            const W h = Wide::hessian_of(label<W>(j, from), prediction<W>(j, from), weight<W>(j),
+                                         known, s, args, to.upper_bound);
+            put_column(h, curved, j, from);
             zero = zero + (h - h);
           }
         }

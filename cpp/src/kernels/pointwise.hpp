@@ -79,7 +79,7 @@ struct PointwiseKernel {
   template <class Storage>
   static SIMDLOSS_INLINE void elements(const Storage* t, const Storage* p, std::int64_t n,
                                        const Args& args, T* losses) {
-    with_known_options<Loss, T>(args, [&](const Args& known) SIMDLOSS_INLINE_LAMBDA {
+    with_known_options<Loss, V>(args, [&](const Args& known) SIMDLOSS_INLINE_LAMBDA {
       if constexpr (Loss::is_prepared) {
         Tile prepared;
         prepare_tile(t, p, n, known, prepared);
@@ -263,14 +263,12 @@ struct PointwiseKernel {
                                           V& zero) {
     Tile prepared;
     if constexpr (Loss::is_prepared) prepare_tile(t, p, n, args, prepared);
-    const auto all = [&](const Args& own) SIMDLOSS_INLINE_LAMBDA {
+    with_known_options<Loss, V, !kHessian>(args, [&](const Args& known) SIMDLOSS_INLINE_LAMBDA {
       for_vectors(n, [&](std::int64_t i, std::int64_t left) SIMDLOSS_INLINE_LAMBDA {
-        derive<kLosses, kHessian>(t, p, prepared.values, i, left, own, scales, upper_bound, to,
+        derive<kLosses, kHessian>(t, p, prepared.values, i, left, known, scales, upper_bound, to,
                                   zero);
       });
-    };
-    if (kHessian) return all(args);
-    with_known_options<Loss, T>(args, all);
+    });
   }
 
   // Rows of kTile<T> elements or less, as many at a time as fit a tile; adjacent ones as one.

@@ -20,8 +20,8 @@ struct Transposed {
 
   // Rows are `stride` bytes apart and not aligned; those from n_rows <= kWidth on give zeros. Reads
   // n_cols elements of each row and nothing else.
-  static SIMDLOSS_INLINE void load(const void* rows, std::int64_t stride, std::int64_t n_rows,
-                                   std::int64_t n_cols, T* tile) {
+  static void load(const void* rows, std::int64_t stride, std::int64_t n_rows, std::int64_t n_cols,
+                   T* tile) {
     const char* const from = static_cast<const char*>(rows);
     if (n_cols >= kColumns<T>) {
       if (n_rows == kWidth) {
@@ -37,8 +37,8 @@ struct Transposed {
   }
 
   // The same tile of rows whose elements lie one column, or `stride` bytes, apart.
-  static SIMDLOSS_INLINE void copy_in(const void* columns, std::int64_t stride, std::int64_t n_rows,
-                                      std::int64_t n_cols, T* tile) {
+  static void copy_in(const void* columns, std::int64_t stride, std::int64_t n_rows,
+                      std::int64_t n_cols, T* tile) {
     const char* const from = static_cast<const char*>(columns);
     for (std::int64_t j = 0; j < n_cols; ++j) {
       const T* const column = reinterpret_cast<const T*>(from + j * stride);
@@ -49,8 +49,8 @@ struct Transposed {
 
   // The reverse. Writes n_cols elements of n_rows rows and
   // nothing else.
-  static SIMDLOSS_INLINE void store(const T* tile, std::int64_t n_rows, std::int64_t n_cols,
-                                    void* rows, std::int64_t stride) {
+  static void store(const T* tile, std::int64_t n_rows, std::int64_t n_cols, void* rows,
+                    std::int64_t stride) {
     char* const to = static_cast<char*>(rows);
     if (n_cols >= kColumns<T>) {
       if (n_rows == kWidth) {
@@ -66,8 +66,8 @@ struct Transposed {
   }
 
   // The reverse of copy_in().
-  static SIMDLOSS_INLINE void copy_out(const T* tile, std::int64_t n_rows, std::int64_t n_cols,
-                                       void* columns, std::int64_t stride) {
+  static void copy_out(const T* tile, std::int64_t n_rows, std::int64_t n_cols, void* columns,
+                       std::int64_t stride) {
     char* const to = static_cast<char*>(columns);
     for (std::int64_t j = 0; j < n_cols; ++j) {
       T* const column = reinterpret_cast<T*>(to + j * stride);

@@ -92,7 +92,8 @@ struct BinaryLabels : Pointwise {
   }
 
   // (1 - y) sigmoid(z) - y sigmoid(-z), for e = e^-|z| (0 for NaN): (a + b e) / (1 + e), where a is
-  // 1 - y for z > 0 and -y elsewhere, b the other of the two.
+  // 1 - y for z > 0 and -y elsewhere, b the other of the two; at 0, where e = 1, either way round.
+  // The usual labels do without selects.
   template <class V, class T>
   static SIMDLOSS_INLINE V crossentropy_gradient_from_logits(V t, V z, V e, const Smoothing<T>& s) {
     V a;

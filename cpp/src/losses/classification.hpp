@@ -25,11 +25,11 @@ struct BinaryCrossentropy : BinaryLabels {
   static Args<T> args(const Settings& settings) {
     return {smoothing<T>(settings.params[0]), clip<T>(settings)};
   }
-  template <class Args>
+  template <class V, class Args>
   static SIMDLOSS_INLINE bool is_usual(const Args& args) {
     return args.smoothing.is_none && args.clip.is_regular;
   }
-  template <class Args>
+  template <class V, class Args>
   static SIMDLOSS_INLINE Args usual(Args args) {
     args.smoothing.is_none = true;
     args.clip.is_regular = true;
@@ -67,11 +67,11 @@ struct BinaryCrossentropyFromLogits : BinaryLabels {
   static Args<T> args(const Settings& settings) {
     return {smoothing<T>(settings.params[0])};
   }
-  template <class Args>
+  template <class V, class Args>
   static SIMDLOSS_INLINE bool is_usual(const Args& args) {
     return args.smoothing.is_none;
   }
-  template <class Args>
+  template <class V, class Args>
   static SIMDLOSS_INLINE Args usual(Args args) {
     args.smoothing.is_none = true;
     return args;
@@ -132,12 +132,12 @@ struct BinaryFocal : BinaryLabels {
             static_cast<T>(1 - alpha)};
   }
 
-  template <class Args>
+  template <class V, class Args>
   static SIMDLOSS_INLINE bool is_usual(const Args& args) {
     return args.smoothing.is_none && args.clip.is_regular && args.integral_gamma == 2 &&
            !args.balanced;
   }
-  template <class Args>
+  template <class V, class Args>
   static SIMDLOSS_INLINE Args usual(Args args) {
     args.smoothing.is_none = true;
     args.clip.is_regular = true;
@@ -399,11 +399,11 @@ struct KlDivergence : Pointwise {
     const T low = static_cast<T>(settings.epsilon);
     return {low, low >= Limits<T>::kMin};
   }
-  template <class Args>
+  template <class V, class Args>
   static SIMDLOSS_INLINE bool is_usual(const Args& args) {
     return args.is_regular;
   }
-  template <class Args>
+  template <class V, class Args>
   static SIMDLOSS_INLINE Args usual(Args args) {
     args.is_regular = true;
     return args;

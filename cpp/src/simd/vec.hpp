@@ -32,7 +32,7 @@
 //   product_error(x, y, xy) = x y - fl(x y), exact barring overflow/underflow, for xy = x * y
 //   abs(x), copysign(magnitude, sign)
 //   mantissa(x)                     m with x = 2^e m, 3/4 <= m < 3/2, for normal, finite x > 0; NaN
-//                                   stays; any elsewhere
+//                                   stays; elsewhere any number, another one on each ISA
 //   max(x, bound) = x < bound ? bound : x,  min(x, bound) = x > bound ? bound : x
 //                                   a NaN in x stays; a NaN in bound is ignored
 //   x < y, x <= y, x > y, x >= y, x == y, is_nan(x)    -> Mask; false where a side is NaN

@@ -209,11 +209,11 @@ struct Vec {
   friend SIMDLOSS_INLINE Vec mantissa(Vec x) {
     if constexpr (Op::kHasMantissa) {
       return of(Op::mantissa(x.reg));
-    } else {  // what the bits exceed those of 3/4 by, rounded down to a power of two, is taken off
+    } else {  // takes off what the bits exceed those of 3/4 by, in whole steps of the exponent
       const Bits bits = to_bits(x);
       const Bits above = bits - to_bits(Vec(T(0.75)));
       const Vec m = from_bits(bits - (above & to_bits(Vec(-Limits<T>::kInfinity))));
-      return fma(x, Vec(T(0)), m);
+      return fma(x, Vec(T(0)), m);  // NaN for NaN
     }
   }
   friend SIMDLOSS_INLINE Vec abs(Vec x) { return of(Op::abs(x.reg)); }

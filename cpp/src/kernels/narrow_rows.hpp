@@ -31,7 +31,7 @@ struct NarrowRows {
   static_assert(kRows % kTileRows == 0);
   // Rows whose elements all have a lane of their own; no transposition for vectors of next to nothing.
   static constexpr int kMaxCols = kTileRows >= 4 ? kLanes<C> : 0;
-  static constexpr int kSize = kMaxCols > 0 ? kRows* kMaxCols : 1;
+  static constexpr int kSize = kRows * (kMaxCols > 0 ? kMaxCols : 1);
   static constexpr int kAlignment = kMaxCols > 0 ? 64 : alignof(C);
 
   alignas(kAlignment) T t[kSize];

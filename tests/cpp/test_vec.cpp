@@ -281,6 +281,34 @@ TEST_CASE("wide numbers are rounded once, to nearest even") {
   }
 }
 
+TEST_CASE("blocks of two vectors alternate") {
+  std::mt19937_64 random(11);
+  for (const IsaUnderTest& isa : isas_under_test()) {
+    const VecFunctions<double>& d = isa.of<double>();
+    if (d.width == 1) continue;
+    Tally tally(isa);
+    for (int repeat = 0; repeat < 1000; ++repeat) {
+      double x[8];
+      double y[8];
+      for (double& value : x) value = random_value<double>(random);
+      for (double& value : y) value = random_value<double>(random);
+      for (int n = 1; 2 * n <= d.width; n *= 2) {
+        double even[8] = {};
+        double odd[8] = {};
+        d.blocks(x, y, n, even, odd);
+        for (int i = 0; i < d.width; ++i) {
+          const int lane = i % n + i / (2 * n) * 2 * n;  // of the even block
+          const double* const from = i / n % 2 == 0 ? x : y;
+          tally.add_numbers(even[i], from[lane],
+                            [&] { return "even_blocks " + std::to_string(n); });
+          tally.add_numbers(odd[i], from[lane + n],
+                            [&] { return "odd_blocks " + std::to_string(n); });
+        }
+      }
+    }
+  }
+}
+
 TEST_CASE("parts and upper lanes are found where they belong") {
   std::mt19937_64 random(9);
   for (const IsaUnderTest& isa : isas_under_test()) {

@@ -66,6 +66,7 @@ struct VecFunctions {
   T (*max_lane)(const T* x);
   void (*widen_parts)(const T* x, double* to);       // all parts, in order
   void (*lower)(const T* x, std::int64_t n, T* to);  // n lanes; n is 1, 2 or 4, 2 n <= width
+  void (*blocks)(const T* x, const T* y, std::int64_t n, T* even, T* odd);  // for n as above
   T (*first_lane)(const T* x);
 };
 
@@ -241,6 +242,16 @@ void lower_if(const double* x, std::int64_t n, double* to) {
   }
 }
 
+template <int kLanes, class Isa>
+void blocks_if(const double* x, const double* y, std::int64_t n, double* even, double* odd) {
+  using V = Vec<double, Isa>;
+  if constexpr (2 * kLanes <= V::kWidth) {
+    if (n != kLanes) return;
+    even_blocks<kLanes>(V::load(x), V::load(y)).store(even);
+    odd_blocks<kLanes>(V::load(x), V::load(y)).store(odd);
+  }
+}
+
 template <class Isa>
 VecFunctions<double> double_functions() {
   using V = Vec<double, Isa>;
@@ -255,6 +266,11 @@ VecFunctions<double> double_functions() {
     lower_if<2, Isa>(x, n, to);
     lower_if<4, Isa>(x, n, to);
     static_assert(V::kWidth <= 8);
+  };
+  f.blocks = [](const double* x, const double* y, std::int64_t n, double* even, double* odd) {
+    blocks_if<1, Isa>(x, y, n, even, odd);
+    blocks_if<2, Isa>(x, y, n, even, odd);
+    blocks_if<4, Isa>(x, y, n, even, odd);
   };
   f.first_lane = [](const double* x) { return first_lane(V::load(x)); };
   return f;

@@ -237,6 +237,25 @@ def test_unclipped_probabilities_of_rows() -> None:
         assert focal([[0.0, 1.0]], rows[:1]) == inf
 
 
+@both_widths
+@pytest.mark.parametrize("n", [2, 10, 40, 1000])
+def test_probabilities_without_a_sum_have_no_loss(n: int, dtype: str) -> None:
+    """0 / 0 is not a number, as in Keras on torch."""
+    p = np.ones((3, n), dtype)
+    p[1] = 0
+    ids = np.zeros(3, int)
+    for loss, t in (
+        (simdloss.CategoricalCrossentropy, np.eye(n)[ids]),
+        (simdloss.CategoricalFocalCrossentropy, np.eye(n)[ids]),
+        (simdloss.SparseCategoricalCrossentropy, ids),
+    ):
+        samples = loss(reduction=None, dtype=dtype)(t, p)
+        assert np.isnan(samples).tolist() == [False, True, False]
+        _, gradient = loss(reduction="sum", dtype=dtype).value_and_grad(t, p)
+        assert np.isfinite(gradient).all(axis=1).tolist() == [True, False, True]
+        assert not np.isfinite(gradient[1]).any()
+
+
 def test_logits_are_never_clipped() -> None:
     for eps in (0.0, 1e-7, 0.1):
         with simdloss.using_epsilon(eps):

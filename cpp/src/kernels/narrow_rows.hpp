@@ -151,7 +151,7 @@ struct NarrowRows {
 
   template <Stage kStage>
   void add_up(int n, int used, const Args& args, Group& group, const RowDerivatives* to) const {
-    Wide::template with_used<kStage>(used, [&](auto sums) SIMDLOSS_INLINE_LAMBDA {
+    with_count<Wide::n_sums(kStage)>(used, [&](auto sums) SIMDLOSS_INLINE_LAMBDA {
       add_up_sums<kStage, sums.kCount>(n, args, group, to);
     });
   }

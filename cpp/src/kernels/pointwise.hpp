@@ -79,7 +79,7 @@ struct PointwiseKernel {
   template <class Storage>
   static SIMDLOSS_INLINE void elements(const Storage* t, const Storage* p, std::int64_t n,
                                        const Args& args, T* losses) {
-    with_known_options<Loss, V>(args, [&](const Args& known) SIMDLOSS_INLINE_LAMBDA {
+    with_known_options<Loss, T, V>(args, [&](const Args& known) SIMDLOSS_INLINE_LAMBDA {
       if constexpr (Loss::is_prepared) {
         Tile prepared;
         prepare_tile(t, p, n, known, prepared);
@@ -132,9 +132,10 @@ struct PointwiseKernel {
   // in groups so small that a CPU still reads the next while it adds up the one before.
   static SIMDLOSS_INLINE std::int64_t rows_at_a_time(std::int64_t n_cols) {
     const std::int64_t fitting = kTile<T> / n_cols;
-    if (n_cols > Sums::kMaxNarrow) return fitting;
+    if (n_cols > kLanes<T>) return fitting;
     const std::int64_t few = n_cols < 8 ? 256 / n_cols : 32;
-    return fitting < few ? fitting : few;
+    const std::int64_t rows = fitting < few ? fitting : few;
+    return rows - rows % 8;  // as [Short rows] are added up
   }
 
   // Rows of kTile<T> elements or less, as many at a time as fit a tile; adjacent ones as one.
@@ -162,7 +163,7 @@ struct PointwiseKernel {
   template <class Storage>
   static void stored_row_losses(const RowBlock& rows, double divisor, const Args& args, T* losses) {
     if constexpr (Loss::is_light) {
-      if (rows.n_cols >= kLanes<T>) {
+      if (rows.n_cols > kLanes<T>) {
         for_rows<Storage>(rows, [&](const Storage* t, const Storage* p, std::int64_t i) {
           const double sum = Sums::sum(Fused<Storage>{t, p, args}, 0, rows.n_cols);
           losses[i] = static_cast<T>(sum / divisor + 0.0);
@@ -263,7 +264,7 @@ struct PointwiseKernel {
                                           V& zero) {
     Tile prepared;
     if constexpr (Loss::is_prepared) prepare_tile(t, p, n, args, prepared);
-    with_known_options<Loss, V, !kHessian>(args, [&](const Args& known) SIMDLOSS_INLINE_LAMBDA {
+    with_known_options<Loss, T, V, !kHessian>(args, [&](const Args& known) SIMDLOSS_INLINE_LAMBDA {
       for_vectors(n, [&](std::int64_t i, std::int64_t left) SIMDLOSS_INLINE_LAMBDA {
         derive<kLosses, kHessian>(t, p, prepared.values, i, left, known, scales, upper_bound, to,
                                   zero);
@@ -364,7 +365,7 @@ struct PointwiseKernel {
     if (losses == nullptr) {
       stream.advance(size, at);
     } else if (rows.n_cols <= piece) {
-      const bool narrow = rows.n_cols <= Sums::kMaxNarrow;
+      const bool narrow = rows.n_cols <= kLanes<T>;
       const std::int64_t step = narrow ? rows_at_a_time(rows.n_cols) : piece / rows.n_cols;
       for (std::int64_t row = 0; row < rows.n_rows; row += step) {
         RowBlock part = rows;

@@ -6,7 +6,7 @@
 #include <cstdint>
 
 #include "kernels/abi.hpp"
-#include "kernels/transpose.hpp"
+#include "kernels/short_rows.hpp"
 #include "kernels/unrolled.hpp"
 #include "simd/add_exactly.hpp"
 #include "simd/vec.hpp"
@@ -52,11 +52,7 @@ class RowSums {
     }
   }
 
-  // Rows of so few elements are worth transposing: see [Narrow rows]. All elements have a lane of
-  // their own, and vectors hold more than next to nothing.
-  static constexpr int kMaxNarrow = V::kWidth >= 4 ? kLanes<T> : 0;
-
-  // The sums of V::kWidth rows of n <= kMaxNarrow elements, of which vector j of `columns` holds
+  // The sums of V::kWidth rows of n <= kLanes<T> elements, of which vector j of `columns` holds
   // element j.
   static void sum_columns(const T* columns, std::int64_t n, double* sums) {
     sum_each_of_columns<1>(
@@ -174,21 +170,13 @@ class RowSums {
 
   static SIMDLOSS_INLINE void sum_rows(const T* elements, std::int64_t n_rows, std::int64_t n_cols,
                                        double* sums) {
-    if constexpr (kMaxNarrow > 0) {
-      if (n_cols <= kMaxNarrow) {
-        alignas(64) T columns[kMaxNarrow * V::kWidth];
-        const std::int64_t stride = n_cols * static_cast<std::int64_t>(sizeof(T));
-        for (std::int64_t row = 0; row < n_rows; row += V::kWidth) {
-          const std::int64_t n = n_rows - row < V::kWidth ? n_rows - row : V::kWidth;
-          Transposed<T, Isa>::load(elements + row * n_cols, stride, n, n_cols, columns);
-          sum_columns(columns, n_cols, sums + row);
-        }
-        return;
+    std::int64_t row = 0;
+    if constexpr (D::kWidth > 1) {
+      if (n_cols <= kLanes<T>) {
+        row = ShortRows<T, Isa, kPairs>::sum(elements, n_rows, n_cols, sums);
       }
     }
-    for (std::int64_t row = 0; row < n_rows; ++row) {
-      sums[row] = sum(Stored{elements}, row * n_cols, n_cols);
-    }
+    for (; row < n_rows; ++row) sums[row] = sum(Stored{elements}, row * n_cols, n_cols);
   }
 
   // Accumulators of the lanes of one vector.
@@ -360,12 +348,7 @@ class RowSums {
   }
 
   static SIMDLOSS_INLINE void merge(D& hi, D& lo, D other_hi, D other_lo) {
-    if constexpr (kPairs) {
-      const D error = add_exactly(hi, other_hi);
-      lo = (lo + other_lo) + error;
-    } else {
-      hi = hi + other_hi;
-    }
+    merge_sums<kPairs>(hi, lo, other_hi, other_lo);
   }
 
   // The first steps of the halving tree, over groups in registers.

@@ -200,16 +200,14 @@ struct RowKernel {
         state.ties += static_cast<double>(Wide::count_of(row, part.n, largest, typed));
       }
     }
-    using V = Vec<C, Isa>;
     typename Wide::Found found{0, nullptr};
-    const Row<V> known = broadcast_row<V>(facts);
     if (stage == kFirst) {
       if constexpr (Loss::n_first > 0) {
-        Wide::template add<kFirst>(row, part.n, known, typed, Loss::n_first, found, state.sums);
+        Wide::template add<kFirst>(row, part.n, facts, typed, Loss::n_first, found, state.sums);
       }
     } else if constexpr (Loss::n_sums > 0) {
       const int used = for_slopes ? Wide::used_slope_sums(typed) : Wide::used_sums(typed);
-      Wide::template add<kTerms>(row, part.n, known, typed, used, found, state.sums);
+      Wide::template add<kTerms>(row, part.n, facts, typed, used, found, state.sums);
     }
     state.ties += static_cast<double>(found.ties);
   }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+// Numbers of steps that the compiler knows.
+
 #include "simd/vec.hpp"
 
 namespace simdloss {
@@ -12,6 +14,19 @@ SIMDLOSS_INLINE void unrolled(const F& f) {
     f(kBegin);
     unrolled<kEnd, kBegin + 1>(f);
   }
+}
+
+// Calls body(Count<n>()) for a constant n that is `used` or more: 1, or kMost.
+template <int kNumber>
+struct Count {
+  static constexpr int kCount = kNumber;
+};
+template <int kMost, class Body>
+SIMDLOSS_INLINE void with_count(int used, const Body& body) {
+  if constexpr (kMost > 1) {
+    if (used == 1) return body(Count<1>());
+  }
+  body(Count<kMost>());
 }
 
 }  // namespace simdloss

@@ -96,19 +96,6 @@ struct WideRows {
     return n_sums(kTerms);
   }
 
-  // Calls body(SumCount<n>) for a constant n that is `used` or more: 1, or all sums of the stage.
-  template <int kSums>
-  struct SumCount {
-    static constexpr int kCount = kSums;
-  };
-  template <Stage kStage, class Body>
-  static SIMDLOSS_INLINE void with_used(int used, const Body& body) {
-    if constexpr (n_sums(kStage) > 1) {
-      if (used == 1) return body(SumCount<1>());
-    }
-    body(SumCount<n_sums(kStage)>());
-  }
-
   template <Stage kStage>
   static SIMDLOSS_INLINE Terms<V> terms_of(V t, V p, V w, const Row<V>& known, const Args& args) {
     if constexpr (kStage == kFirst) {
@@ -160,10 +147,10 @@ struct WideRows {
 
   template <Stage kStage, int kUsed>
   static SIMDLOSS_INLINE void fill(const Elements<C>& row, std::int64_t from, std::int64_t n,
-                                   const Row<V>& facts, const Args& arguments, Tile<kStage>& tile,
+                                   const RowFacts& facts, const Args& arguments, Tile<kStage>& tile,
                                    Found& found) {
     // Copies that no store in the loop can change.
-    const Row<V> known = facts;
+    const Row<V> known = broadcast_row<V>(facts);
     const Args args = arguments;
     C* const keep_at = found.kept;
     std::int64_t ties = 0;
@@ -190,16 +177,19 @@ struct WideRows {
 
   // Calls use(k, source, n) with all terms of sum k in order: kTile<T> at a time, or all at once.
   template <Stage kStage, class Use>
-  static SIMDLOSS_INLINE void for_terms(const Elements<C>& row, std::int64_t n, const Row<V>& known,
-                                        const Args& args, int used, Found& found, Use use) {
+  static SIMDLOSS_INLINE void for_terms(const Elements<C>& row, std::int64_t n,
+                                        const RowFacts& facts, const Args& args, int used,
+                                        Found& found, Use use) {
     if constexpr (kStage == kFirst && Loss::first_is_prediction && __is_same(C, T)) {
       return use(0, typename Sums::Stored{row.p}, n);
     }
-    with_used<kStage>(used, [&](auto sums) SIMDLOSS_INLINE_LAMBDA {
+    with_count<n_sums(kStage)>(used, [&](auto sums) SIMDLOSS_INLINE_LAMBDA {
       Tile<kStage> tile;
       for (std::int64_t i = 0; i < n; i += kTile<T>) {
         const std::int64_t length = n - i < kTile<T> ? n - i : kTile<T>;
-        fill<kStage, sums.kCount>(row, i, length, known, args, tile, found);
+        with_known_options<Loss, T, V>(args, [&](const Args& known) SIMDLOSS_INLINE_LAMBDA {
+          fill<kStage, sums.kCount>(row, i, length, facts, known, tile, found);
+        });
         for (int k = 0; k < sums.kCount; ++k) {
           use(k, typename Sums::Stored{tile.values[k]}, length);
         }
@@ -207,15 +197,16 @@ struct WideRows {
     });
   }
 
-  // Adds a part of a row to its lanes.
+  // Adds a part of a row to its lanes. Out of line, as it is much code with two callers.
   template <Stage kStage>
-  static SIMDLOSS_INLINE void add(const Elements<C>& row, std::int64_t n, const Row<V>& known,
-                                  const Args& args, int used, Found& found, LaneSums* lanes) {
+  static void add(const Elements<C>& row, std::int64_t n, const RowFacts& facts, const Args& args,
+                  int used, Found& found, LaneSums* lanes) {
     if (used == 0) return;
     if constexpr (Loss::is_light) {
+      const Row<V> known = broadcast_row<V>(facts);
       Sums::template add_each<n_sums(kStage)>(Fused<kStage>{row, known, args}, n, lanes);
     } else {
-      for_terms<kStage>(row, n, known, args, used, found,
+      for_terms<kStage>(row, n, facts, args, used, found,
                         [&](int k, const auto& source, std::int64_t length) {
                           Sums::add(source, 0, length, lanes[k]);
                         });
@@ -224,21 +215,22 @@ struct WideRows {
 
   // The sums of a whole row, as doubles, to sums[0], sums[kRowGroup], ...
   template <Stage kStage>
-  static SIMDLOSS_INLINE void sum_row(const Elements<C>& row, std::int64_t n, const Row<V>& known,
+  static SIMDLOSS_INLINE void sum_row(const Elements<C>& row, std::int64_t n, const RowFacts& facts,
                                       const Args& args, int used, Found& found, double* sums) {
     if constexpr (Loss::is_light) {
+      const Row<V> known = broadcast_row<V>(facts);
       Sums::template sum_each<n_sums(kStage)>(Fused<kStage>{row, known, args}, n, sums, kRowGroup);
       return;
     }
     if (n <= kTile<T>) {
-      for_terms<kStage>(row, n, known, args, used, found,
+      for_terms<kStage>(row, n, facts, args, used, found,
                         [&](int k, const auto& source, std::int64_t length) {
                           sums[k * kRowGroup] = Sums::sum(source, 0, length);
                         });
       return;
     }
     LaneSums lanes[kMaxSums] = {};
-    add<kStage>(row, n, known, args, used, found, lanes);
+    add<kStage>(row, n, facts, args, used, found, lanes);
     for (int k = 0; k < used; ++k) {
       const RowSum sum = Sums::finish(lanes[k]);
       sums[k * kRowGroup] = sum.hi + sum.lo;
@@ -295,7 +287,7 @@ struct WideRows {
       if constexpr (kKeeps<kStage>) {
         if (to != nullptr) found.kept = Group::template row_of<T>(to->gradient, to->stride, i);
       }
-      sum_row<kStage>(row<C>(i), block.n_cols, broadcast_row<V>(group.facts(i)), args, used, found,
+      sum_row<kStage>(row<C>(i), block.n_cols, group.facts(i), args, used, found,
                       group.sums[0] + i);
       if constexpr (kCounts<kStage>) group.ties[i] = static_cast<double>(found.ties);
     }

@@ -134,7 +134,7 @@ struct CategoricalFocalCrossentropy : Probabilities<CategoricalFocal> {
   static SIMDLOSS_INLINE Parts<V> parts(V t, V p, V w, const Row<V>& row, const Args& args) {
     const V q = clipped(share(p, row), args.clip);
     const V miss = V(1) - q;
-    return {V(args.alpha) * label(t, w, args), surprise(V(1), q, args.clip), q, miss,
+    return {V(args.alpha) * known_label(t, w, args), surprise(V(1), q, args.clip), q, miss,
             focus(miss, (V(1) - miss) - q, args)};
   }
 };
@@ -203,7 +203,7 @@ struct CategoricalFocalCrossentropyFromLogits : Logits<CategoricalFocal> {
     const V e = select(is_max, V(1), exponential(p, row, args) * inverse_of_largest(row));
     V sum(1);
     const V sum_rest = add_exactly(sum, row.a);
-    const V weight = V(args.alpha) * label(t, w, args);
+    const V weight = V(args.alpha) * known_label(t, w, args);
     const V loss = distance(p, row.max) + row.b;
     if constexpr (!Args::carries_rests) {
       const V inverse = V(1) / sum;  // the same for the whole row

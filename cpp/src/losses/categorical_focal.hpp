@@ -38,6 +38,22 @@ struct CategoricalFocal : Categorical {
     return {smoothing<double>(settings.params[2], settings), clip<double>(settings),
             settings.params[0], parameter<double>(gamma), integral ? static_cast<int>(gamma) : -1};
   }
+  template <class V, class Args>
+  static SIMDLOSS_INLINE bool is_usual(const Args& args) {
+    return args.smoothing.is_none && args.clip.is_regular && args.integral_gamma == 2;
+  }
+  template <class V, class Args>
+  static SIMDLOSS_INLINE Args usual(Args args) {
+    args.smoothing.is_none = true;
+    args.clip.is_regular = true;
+    args.integral_gamma = 2;
+    return args;
+  }
+  // label(), with less to do where the options are known.
+  template <class V, class Args>
+  static SIMDLOSS_INLINE V known_label(V t, V w, const Args& args) {
+    return args.smoothing.is_none ? w * t : label(t, w, args);
+  }
 
   // Of one class.
   template <class V>

@@ -15,13 +15,14 @@ struct Categorical : RowLoss {
   // y = t keep + shift.
   template <class T>
   struct Smoothing {
+    bool is_none;
     T keep;
     T shift;
   };
   template <class T>
   static Smoothing<T> smoothing(double label_smoothing, const Settings& settings) {
     const double share = settings.cols > 0 ? label_smoothing / settings.cols : 0.0;
-    return {static_cast<T>(1.0 - label_smoothing), static_cast<T>(share)};
+    return {label_smoothing == 0.0, static_cast<T>(1.0 - label_smoothing), static_cast<T>(share)};
   }
 
   // The smoothed label times the weight of the class.

@@ -71,10 +71,10 @@ struct Pointwise {
 // [Known options] Tests of options that no element changes are left in a loop, and with them
 // constants that are made anew for each vector. So a loss may say which options are the usual ones,
 // is_usual<V>(args), and usual<V>(args) gives a copy that the compiler knows to have them. Calls
-// body() with that or with args. Not for doubles and Hessians: a second loop is code too.
-template <class Loss, class V, bool kOften = true, class Args, class Body>
+// body() with that or with args. Not for data in double and Hessians: a second loop is code too.
+template <class Loss, class T, class V, bool kOften = true, class Args, class Body>
 SIMDLOSS_INLINE void with_known_options(const Args& args, const Body& body) {
-  constexpr bool is_float = sizeof(typename V::Element) == sizeof(float);
+  constexpr bool is_float = sizeof(T) == sizeof(float);
   if constexpr (kOften && is_float && requires { Loss::template usual<V>(args); }) {
     if (Loss::template is_usual<V>(args)) return body(Loss::template usual<V>(args));
   }

@@ -48,12 +48,15 @@
 //   widen_part<i>(x)                (float only) the i-th Vec<double, Isa>::kWidth lanes, in double
 //   lower<n>(x)                     (double only) lane i + n of x in lane i for i < n, where 2 n is
 //                                   a power of two and at most kWidth; the other lanes are any
+//   even_blocks<n>(x, y)            (double only) blocks of n lanes, for n as above, in turns from x
+//   odd_blocks<n>(x, y)             and y: the even ones of each, or the odd ones, from the 0th on
 //   first_lane(x)                   (double only) lane 0 as a double
 //   max_lane(x)                     the largest lane; of zeros of both signs any; no lane is NaN
 //   count_first(m, n)               how many of the first n lanes are set
 // clang-format on
 //
-// min and max of a signed zero pair return x. Lanes never interact but in lower(), max_lane() and count_first().
+// min and max of a signed zero pair return x. Lanes never interact but in lower(), the blocks,
+// max_lane() and count_first().
 
 #include <cstdint>
 #include <limits>

@@ -332,6 +332,14 @@ struct Backend<double, isa::Avx2> : Avx2Words<isa::Avx2> {
       return _mm256_unpackhi_pd(x, x);
     }
   }
+  template <int kLanes>
+  static SIMDLOSS_INLINE __m256d even_blocks(__m256d x, __m256d y) {
+    return kLanes == 2 ? _mm256_permute2f128_pd(x, y, 0x20) : _mm256_unpacklo_pd(x, y);
+  }
+  template <int kLanes>
+  static SIMDLOSS_INLINE __m256d odd_blocks(__m256d x, __m256d y) {
+    return kLanes == 2 ? _mm256_permute2f128_pd(x, y, 0x31) : _mm256_unpackhi_pd(x, y);
+  }
   static SIMDLOSS_INLINE double first_lane(__m256d x) { return _mm256_cvtsd_f64(x); }
   static SIMDLOSS_INLINE double max_lane(__m256d x) {
     const __m128d two = _mm_max_pd(_mm256_castpd256_pd128(x), _mm256_extractf128_pd(x, 1));

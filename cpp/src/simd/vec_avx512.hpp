@@ -190,7 +190,11 @@ struct Backend<float, isa::Avx512> : Avx512Words<__mmask16, isa::Avx512> {
     return _mm512_srai_epi32(b, kCount);
   }
   static SIMDLOSS_INLINE __m512 lookup(const float* table, __m512i b) {
-    return _mm512_permutexvar_ps(b, _mm512_broadcast_f32x8(_mm256_loadu_ps(table)));
+    // Not a broadcast, which would be made anew for each vector; this is a constant.
+    const __m512 twice = _mm512_setr_ps(table[0], table[1], table[2], table[3], table[4], table[5],
+                                        table[6], table[7], table[0], table[1], table[2], table[3],
+                                        table[4], table[5], table[6], table[7]);
+    return _mm512_permutexvar_ps(b, twice);
   }
   static SIMDLOSS_INLINE __m512 from_int(__m512i b) { return _mm512_cvtepi32_ps(b); }
 
@@ -339,6 +343,26 @@ struct Backend<double, isa::Avx512> : Avx512Words<__mmask8, isa::Avx512> {
       return _mm512_castpd128_pd512(_mm512_extractf64x2_pd(x, 1));
     } else {
       return _mm512_unpackhi_pd(x, x);
+    }
+  }
+  template <int kLanes>
+  static SIMDLOSS_INLINE __m512d even_blocks(__m512d x, __m512d y) {
+    if constexpr (kLanes == 4) {
+      return _mm512_shuffle_f64x2(x, y, 0x44);
+    } else if constexpr (kLanes == 2) {
+      return _mm512_permutex2var_pd(x, _mm512_setr_epi64(0, 1, 8, 9, 4, 5, 12, 13), y);
+    } else {
+      return _mm512_unpacklo_pd(x, y);
+    }
+  }
+  template <int kLanes>
+  static SIMDLOSS_INLINE __m512d odd_blocks(__m512d x, __m512d y) {
+    if constexpr (kLanes == 4) {
+      return _mm512_shuffle_f64x2(x, y, 0xEE);
+    } else if constexpr (kLanes == 2) {
+      return _mm512_permutex2var_pd(x, _mm512_setr_epi64(2, 3, 10, 11, 6, 7, 14, 15), y);
+    } else {
+      return _mm512_unpackhi_pd(x, y);
     }
   }
   static SIMDLOSS_INLINE double first_lane(__m512d x) { return _mm512_cvtsd_f64(x); }

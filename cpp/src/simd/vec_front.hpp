@@ -255,6 +255,14 @@ struct Vec {
   friend SIMDLOSS_INLINE Vec lower(Vec x) {
     return of(Op::template lower<kLanes>(x.reg));
   }
+  template <int kLanes>
+  friend SIMDLOSS_INLINE Vec even_blocks(Vec x, Vec y) {
+    return of(Op::template even_blocks<kLanes>(x.reg, y.reg));
+  }
+  template <int kLanes>
+  friend SIMDLOSS_INLINE Vec odd_blocks(Vec x, Vec y) {
+    return of(Op::template odd_blocks<kLanes>(x.reg, y.reg));
+  }
   friend SIMDLOSS_INLINE T first_lane(Vec x) { return Op::first_lane(x.reg); }
   friend SIMDLOSS_INLINE T max_lane(Vec x) { return Op::max_lane(x.reg); }
 };

@@ -326,6 +326,14 @@ struct Backend<double, isa::Neon> {
   static SIMDLOSS_INLINE float64x2_t lower(float64x2_t x) {
     return vdupq_laneq_f64(x, 1);
   }
+  template <int kLanes>
+  static SIMDLOSS_INLINE float64x2_t even_blocks(float64x2_t x, float64x2_t y) {
+    return vzip1q_f64(x, y);
+  }
+  template <int kLanes>
+  static SIMDLOSS_INLINE float64x2_t odd_blocks(float64x2_t x, float64x2_t y) {
+    return vzip2q_f64(x, y);
+  }
   static SIMDLOSS_INLINE double first_lane(float64x2_t x) { return vgetq_lane_f64(x, 0); }
 
  private:

@@ -90,6 +90,15 @@ def test_focal_gradient_of_classes_that_are_all_but_tied() -> None:
     assert worst.error <= 1, str(worst)
 
 
+def test_focal_gradient_of_a_share_beside_a_small_one() -> None:
+    """What all classes have in common is almost the whole derivative of the first."""
+    t = np.array([[1.0, 0.999894573679593]])
+    p = np.array([[0.4121302649514896, 8.243674653599204e-06]])
+    source = make_pool(BY_NAME["categorical_focal_crossentropy"], "float64", "a small share", t, p)
+    worst = max(measure(source, np.arange(2)[None]), key=by_error)
+    assert worst.error <= 1, str(worst)
+
+
 @pytest.mark.parametrize(("logit", "n_cols"), [(-13.142300605773926, 1000), (7.47755575, 61)])
 def test_hessian_of_a_confident_logit(logit: float, n_cols: int) -> None:
     """e / (1 + e)^2, over a mean of many: each rounding counts."""

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import simdloss
+from simdloss import losses
 from support.bits import assert_same_bits
 from support.variants import ISAS
 
@@ -59,3 +60,48 @@ def test_logarithms_of_numbers_among_others(unusual: Any, dtype: Any, isa: str) 
         usual = elements("poisson", t, p)
         others = elements("poisson", t, mixed)
     assert_same_bits(usual[same], others[same], isa)
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("n_classes", [40, 200, 1500])
+@pytest.mark.parametrize(
+    ("name", "from_logits"),
+    [
+        ("CategoricalCrossentropy", False),
+        ("CategoricalFocalCrossentropy", False),
+        ("CategoricalFocalCrossentropy", True),
+    ],
+)
+def test_one_hot_labels(name: str, from_logits: bool, n_classes: int, dtype: Any, isa: str) -> None:
+    """Beside labels that have the smallest number in place of every other 0."""
+    rng = np.random.default_rng(3)
+    n_rows = 12
+    scores = rng.uniform(-9, 9, (n_rows, n_classes))
+    p = (scores if from_logits else np.exp(scores)).astype(dtype)
+    t = np.zeros((n_rows, n_classes), dtype)
+    t[np.arange(n_rows), rng.integers(0, n_classes, n_rows)] = 1
+    p[0, -1] = np.nan
+    t[1] = 0
+    if not from_logits:
+        t[2:5] = 0
+        p[2, 0], p[3, 0], p[4] = np.nan, np.inf, 0
+    others = t.copy()
+    others[:, ::2] = np.maximum(others[:, ::2], np.finfo(dtype).smallest_subnormal)
+    others[1] = 0  # nothing would hide it there
+    class_weight = rng.choice([0.0, 1.0, 2.5], n_classes).astype(dtype)
+    for weights in (None, class_weight):
+        loss = getattr(losses, name)(from_logits, reduction=None, class_weight=weights)
+        with simdloss.using_isa(isa):
+            value, gradient = loss.value_and_grad(t, p)
+            forward = loss(t, p)
+            slow, slow_gradient = loss.value_and_grad(others, p)
+        seen = value != 0  # of class weight 0 the smallest label is all there is
+        assert_same_bits(value[seen], slow[seen], isa)
+        assert_same_bits(forward, value, isa)
+        np.testing.assert_allclose(
+            gradient[5:], slow_gradient[5:], rtol=0, atol=float(np.finfo(dtype).tiny)
+        )
+        assert np.isnan(value[2:5]).all() or from_logits
+        assert value[1] == 0
+        assert np.isfinite(value[5:]).all()

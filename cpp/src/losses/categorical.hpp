@@ -28,6 +28,11 @@ struct CategoricalCrossentropy : Probabilities<Categorical> {
     return {smoothing<T>(settings.params[0], settings), clip<T>(settings)};
   }
 
+  static constexpr bool has_zero_terms = true;
+  template <class V, class Args>
+  static SIMDLOSS_INLINE auto terms_are_zero(V t, V w, const Row<V>& row, const Args& args) {
+    return (label(t, w, args) == V(0)) & has_shares(row);
+  }
   template <class V, class Args>
   static SIMDLOSS_INLINE Terms<V> terms(V t, V p, V w, const Row<V>& row, const Args& args) {
     const V y = label(t, w, args);
@@ -112,6 +117,11 @@ struct CategoricalFocalCrossentropy : Probabilities<CategoricalFocal> {
   static constexpr const char* name = "categorical_focal_crossentropy";
 
   template <class V, class Args>
+  static SIMDLOSS_INLINE auto terms_are_zero(V t, V w, const Row<V>& row, const Args& args) {
+    return (weight(t, w, args) == V(0)) & has_shares(row);
+  }
+
+  template <class V, class Args>
   static SIMDLOSS_INLINE Terms<V> terms(V t, V p, V w, const Row<V>& row, const Args& args) {
     const Parts<V> x = parts(t, p, w, row, args);
     return {{surprise(weigh(x.weight, x.focus), x.q, args.clip),
@@ -132,10 +142,19 @@ struct CategoricalFocalCrossentropy : Probabilities<CategoricalFocal> {
  private:
   template <class V, class Args>
   static SIMDLOSS_INLINE Parts<V> parts(V t, V p, V w, const Row<V>& row, const Args& args) {
-    const V q = clipped(share(p, row), args.clip);
+    const V quotient = share(p, row);
+    const V q = clipped(quotient, args.clip);
+    const V y = weight(t, w, args);
     const V miss = V(1) - q;
-    return {V(args.alpha) * known_label(t, w, args), surprise(V(1), q, args.clip), q, miss,
-            focus(miss, (V(1) - miss) - q, args)};
+    const V loss = surprise(V(1), q, args.clip);
+    const V miss_rest = (V(1) - miss) - q;
+    if constexpr (!Args::carries_rests) {
+      return {y, loss, q, miss, focus(miss, miss_rest, args)};
+    }
+    // What the division lost, where q is neither clipped nor 1.
+    const V lost = fnma(quotient, row.b, p * row.a) / row.b;
+    const V rest = keep((q == quotient) & (miss > V(0)), lost);
+    return {y, loss - share_of(rest, q), q, miss, focus(miss, miss_rest - rest, args)};
   }
 };
 
@@ -146,6 +165,11 @@ struct CategoricalFocalCrossentropy : Probabilities<CategoricalFocal> {
 struct CategoricalFocalCrossentropyFromLogits : Logits<CategoricalFocal> {
   static constexpr const char* name = "categorical_focal_crossentropy_from_logits";
   static constexpr int n_first = 1;
+
+  template <class V, class Args>
+  static SIMDLOSS_INLINE auto terms_are_zero(V t, V w, const Row<V>&, const Args& args) {
+    return weight(t, w, args) == V(0);
+  }
 
   template <class V, class Args>
   static SIMDLOSS_INLINE Terms<V> first(V, V p, V, const Row<V>& row, const Args& args) {
@@ -203,12 +227,12 @@ struct CategoricalFocalCrossentropyFromLogits : Logits<CategoricalFocal> {
     const V e = select(is_max, V(1), exponential(p, row, args) * inverse_of_largest(row));
     V sum(1);
     const V sum_rest = add_exactly(sum, row.a);
-    const V weight = V(args.alpha) * known_label(t, w, args);
+    const V y = weight(t, w, args);
     const V loss = distance(p, row.max) + row.b;
     if constexpr (!Args::carries_rests) {
       const V inverse = V(1) / sum;  // the same for the whole row
       const V miss = select(is_max, row.a, sum - e) * inverse;
-      return {weight, loss, e * inverse, miss, focus(miss, V(0), args)};
+      return {y, loss, e * inverse, miss, focus(miss, V(0), args)};
     }
     // Both sums as unevaluated ones, and so the ratio of the latter.
     V below = sum;
@@ -219,7 +243,7 @@ struct CategoricalFocalCrossentropyFromLogits : Logits<CategoricalFocal> {
     const V product = miss * sum;
     const V missing = (others - product) - product_error(miss, sum, product);
     const V rest = fnma(miss, sum_rest, missing + others_rest) / sum;
-    return {weight, loss, e / sum, miss, focus(miss, rest, args)};
+    return {y, loss, e / sum, miss, focus(miss, rest, args)};
   }
 };
 

@@ -13,6 +13,7 @@ struct CategoricalFocal : Categorical {
   static constexpr int n_params = 3;
   static constexpr int n_sums = 1;
   static constexpr int n_slope_sums = 2;
+  static constexpr bool has_zero_terms = true;
   // Up to this one, whole gammas are powers by multiplication.
   static constexpr double kMaxIntegralGamma = 64;
 
@@ -53,6 +54,11 @@ struct CategoricalFocal : Categorical {
   template <class V, class Args>
   static SIMDLOSS_INLINE V known_label(V t, V w, const Args& args) {
     return args.smoothing.is_none ? w * t : label(t, w, args);
+  }
+  // w alpha y
+  template <class V, class Args>
+  static SIMDLOSS_INLINE V weight(V t, V w, const Args& args) {
+    return V(args.alpha) * known_label(t, w, args);
   }
 
   // Of one class.

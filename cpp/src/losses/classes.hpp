@@ -77,6 +77,11 @@ struct Probabilities : Base {
   static SIMDLOSS_INLINE V share(V p, const Row<V>& row) {
     return p * row.a / row.b;  // which leaves 1 and the bounds of a clip exact
   }
+  // Whether shares are numbers.
+  template <class V>
+  static SIMDLOSS_INLINE typename V::Mask has_shares(const Row<V>& row) {
+    return abs(row.b) > V(0);
+  }
 
   // With the derivative r of a class's term by its probability, times that, and R their sum, where
   // what is clipped has r = 0: the derivative by p is (r / q + R) / sum(p), q = p / sum(p).
@@ -86,14 +91,26 @@ struct Probabilities : Base {
     return where_inside(share(p, row), V(static_cast<Element>(clip.low)),
                         V(static_cast<Element>(clip.high)), r);
   }
+  // All elements share the error of -sum scale a / b: so what its roundings lose is put right, and
+  // what that one rounds off comes last.
   template <class V>
   static SIMDLOSS_INLINE Slopes<V> slopes_of_sum(V sum, const Row<V>& row, V scale) {
     const V slope = scale * row.a;
-    return {{-(sum * (slope / row.b)), slope}};
+    const V product = sum * slope;
+    const V ratio = product / row.b;
+    const V missing = fnma(ratio, row.b, product) + product_error(sum, slope, product);
+    const V lost = missing / row.b;
+    const V shared = ratio + lost;
+    return {{-shared, slope, (shared - ratio) - lost}};
   }
   template <class V>
   static SIMDLOSS_INLINE V gradient_of_class(V p, V r, const Row<V>& row, const Slopes<V>& s) {
-    return fma(share_of(r, p * row.a), s.values[1], s.values[0]);
+    const V own = share_of(r, p * row.a);
+    if constexpr (sizeof(typename V::Element) == sizeof(float)) {
+      return fma(own, s.values[1], s.values[0]);
+    } else {
+      return fma(own, s.values[1], s.values[2]) + s.values[0];
+    }
   }
 };
 

@@ -131,6 +131,10 @@ struct Slopes {
 // [Kept elements] What terms() and gradient() both make of an element and is expensive can be kept
 // from the one for the other, where the gradient will be: kept(p, row), with has_kept, and
 // gradient_of_kept(kept, t, p, w, row, s, args).
+//
+// [Zero terms] Of one-hot labels all but one are 0, and a wide row has whole vectors of them. With
+// has_zero_terms, terms() makes nothing but zeros of elements for which terms_are_zero(t, w, row,
+// args), and may be passed over where all elements of a vector are such.
 struct RowLoss {
   static constexpr LossKind kind = LossKind::kRowwise;
   static constexpr Target target = Target::kLabel;
@@ -153,6 +157,7 @@ struct RowLoss {
   static constexpr bool slopes_need_ties = false;  // though the loss does not
   static constexpr bool has_label_only = false;    // all derivatives but that of the label are 0
   static constexpr bool has_kept = false;          // see [Kept elements]
+  static constexpr bool has_zero_terms = false;    // see [Zero terms]
 
   // What a curvature becomes that shall bound the Hessian: see Curvature.
   template <class V>

@@ -47,6 +47,8 @@ def _arrays(workload: Workload, rng: np.random.Generator) -> tuple[Array, Array]
         scores = normal(2)
         if not loss.endswith("logits"):
             scores = _probabilities(scores, axis)
+        if workload.one_hot:
+            return _one_hot(rng.integers(0, shape[-1], shape[:-1]), shape), scores
         return _probabilities(normal(), axis), scores
     if loss == "kl_divergence":
         return _probabilities(normal(), axis), _probabilities(normal(), axis)
@@ -70,6 +72,12 @@ def _probabilities(scores: Array, axis: int) -> Array:
     e /= e.sum(axis, keepdims=True)
     np.maximum(e, np.float32(LEAST_PROBABILITY), out=e)
     return e
+
+
+def _one_hot(ids: Array, shape: tuple[int, ...]) -> Array:
+    labels = np.zeros(shape, np.float32)
+    np.put_along_axis(labels, ids[..., None], 1, -1)
+    return labels
 
 
 def _sigmoid(logits: Array) -> Array:

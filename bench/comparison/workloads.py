@@ -21,6 +21,7 @@ class Workload:
     axis: int = -1  # of the classes
     gradient: bool = False
     quick: bool = False  # whether it is a row of --quick
+    one_hot: bool = False  # labels over classes; otherwise they are soft
 
     @property
     def what(self) -> str:
@@ -28,7 +29,8 @@ class Workload:
 
     @property
     def size(self) -> str:
-        return "x".join(map(str, self.shape)) + (f" axis {self.axis}" if self.axis >= 0 else "")
+        axis = f" axis {self.axis}" if self.axis >= 0 else ""
+        return "x".join(map(str, self.shape)) + axis + (" one-hot" if self.one_hot else "")
 
     @property
     def name(self) -> str:
@@ -121,6 +123,8 @@ def _forward() -> Iterator[Workload]:
             shapes += [VOCABULARY]
         for shape in shapes:
             yield Workload(loss, shape, quick=(loss, shape) in QUICK)
+    for loss in ROWWISE[1], ROWWISE[2], ROWWISE[4]:
+        yield Workload(loss, CLASSES, one_hot=True)
     for loss in IN_MANY_DTYPES:
         for dtype in ("float16", "bfloat16", "float64"):
             yield Workload(loss, WIDE, dtype)

@@ -76,7 +76,10 @@ struct HalfConverter {
     const Half* const from = static_cast<const Half*>(source);
     T* const to = static_cast<T*>(target);
     std::int64_t i = 0;
-    for (; i + V::kWidth <= n; i += V::kWidth) put(load_as<V>(from + i), to + i);
+    for (; i + V::kWidth <= n; i += V::kWidth) {
+      prefetch<V>(from + i);
+      put(load_as<V>(from + i), to + i);
+    }
     if (i < n) {
       float rest[V::kWidth];
       load_first_as<V>(from + i, n - i).store(rest);

@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "kernels/abi.hpp"
+#include "kernels/prefetch.hpp"
 #include "kernels/row_group.hpp"
 #include "kernels/row_sum.hpp"
 #include "kernels/transpose.hpp"
@@ -59,12 +60,24 @@ struct NarrowRows {
                             T* tiles) const {
     for_tiles(n, tiles, [&](int i, int n_rows, T* tile) SIMDLOSS_INLINE_LAMBDA {
       const T* const from = Group::template row_of<T>(rows, stride, begin + i);
+      prefetch_tile(from, col_stride == 0 ? stride : col_stride,
+                    col_stride == 0 ? n_rows : block.n_cols,
+                    col_stride == 0 ? block.n_cols : n_rows);
       if (col_stride == 0) {
         Columns::load(from, stride, n_rows, block.n_cols, tile);
       } else {
         Columns::copy_in(from, col_stride, n_rows, block.n_cols, tile);
       }
     });
+  }
+
+  // n lines of `length` elements.
+  static SIMDLOSS_INLINE void prefetch_tile(const T* from, std::int64_t stride, std::int64_t n,
+                                            std::int64_t length) {
+    for (std::int64_t i = 0; i < n; ++i) {
+      const T* const line = Group::template row_of<T>(from, stride, i);
+      for (std::int64_t j = 0; j < length; j += 64 / sizeof(T)) prefetch<V>(line + j);
+    }
   }
 
   SIMDLOSS_INLINE void store(const T* tiles, int n, const RowDerivatives& to, void* rows) const {

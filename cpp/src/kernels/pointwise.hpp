@@ -19,6 +19,7 @@
 
 #include "kernels/abi.hpp"
 #include "kernels/convert.hpp"
+#include "kernels/prefetch.hpp"
 #include "kernels/row_sum.hpp"
 #include "kernels/stream.hpp"
 #include "losses/loss.hpp"
@@ -41,7 +42,7 @@ struct PointwiseKernel {
     const Storage* p;
     const Args& args;
     SIMDLOSS_INLINE V whole(std::int64_t i) const {
-      return element_loss<Loss>(load_as<V>(t + i), load_as<V>(p + i), args);
+      return element_loss<Loss>(load(t + i, V::kWidth), load(p + i, V::kWidth), args);
     }
     SIMDLOSS_INLINE V first(std::int64_t i, std::int64_t n) const {
       return keep_first(
@@ -56,6 +57,7 @@ struct PointwiseKernel {
 
   template <class Storage>
   static SIMDLOSS_INLINE V load(const Storage* from, std::int64_t left) {
+    prefetch<V>(from);
     return left >= V::kWidth ? load_as<V>(from) : load_first_as<V>(from, left);
   }
 
@@ -342,9 +344,7 @@ struct PointwiseKernel {
       derive_row<kLosses, kHessian>(
           row_of(rows.t, rows.t_stride, i), row_of(rows.p, rows.p_stride, i), rows.n_cols, args,
           static_cast<T>(scale), to.upper_bound, outputs(to, i, nullptr), lanes, zero);
-      if constexpr (kLosses) {
-        losses[i] = mean_of(lanes, divisor);
-      }
+      if constexpr (kLosses) losses[i] = mean_of(lanes, divisor);
     }
     return all(zero == V(T(0)));
   }

@@ -47,8 +47,10 @@ class RowSums {
       const RowSum sum = finish(lanes);
       return sum.hi + sum.lo;
     } else {
-      Lanes lanes = sum_of_groups<0, 1>(source, begin, n);
-      return sum_of_lanes(lanes);
+      Lanes groups[kGroups];
+      unrolled<kGroups>([&](int i) SIMDLOSS_INLINE_LAMBDA { groups[i] = zero_lanes(); });
+      add_in_order(source, begin, n, groups);
+      return sum_of_lanes(sum_of_groups(groups));
     }
   }
 
@@ -103,11 +105,10 @@ class RowSums {
         }
       }
     } else {
-      for (int group = 0; group < kGroups && group * V::kWidth < n; ++group) {
-        Lanes sums = load(lanes, group);
-        add_group(source, begin, n, group, sums);
-        store(sums, group, lanes);
-      }
+      Lanes groups[kGroups];
+      unrolled<kGroups>([&](int i) SIMDLOSS_INLINE_LAMBDA { groups[i] = load(lanes, i); });
+      add_in_order(source, begin, n, groups);
+      unrolled<kGroups>([&](int i) SIMDLOSS_INLINE_LAMBDA { store(groups[i], i, lanes); });
     }
   }
 
@@ -237,12 +238,24 @@ class RowSums {
   }
   static constexpr int kAtATime = kTwoByTwo ? 2 * kStep : kStep;
 
+  // Adds n elements from `begin` on to the lanes of all groups, vectors in the order of memory: some
+  // groups at a time where there are too many for the registers.
   template <class Source>
-  static SIMDLOSS_INLINE void add_group(const Source& source, std::int64_t begin, std::int64_t n,
-                                        int group, Lanes& lanes) {
-    for (std::int64_t i = group * V::kWidth; i < n; i += kAtATime) {
-      add_step(source, begin, i, n, lanes);
-    }
+  static SIMDLOSS_INLINE void add_in_order(const Source& source, std::int64_t begin, std::int64_t n,
+                                           Lanes* groups) {
+    constexpr int some = kGroups < 4 ? kGroups : 4;
+    constexpr int span = kAtATime - (kGroups - some) * V::kWidth;
+    unrolled<kGroups / some>([&](int part) SIMDLOSS_INLINE_LAMBDA {
+      std::int64_t i = part * some * V::kWidth;
+      const auto add_steps = [&](std::int64_t end) SIMDLOSS_INLINE_LAMBDA {
+        unrolled<some>([&](int k) SIMDLOSS_INLINE_LAMBDA {
+          const std::int64_t from = i + k * V::kWidth;
+          if (from < end) add_step(source, begin, from, end, groups[part * some + k]);
+        });
+      };
+      for (; i + span <= n; i += kAtATime) add_steps(i + span);
+      add_steps(n);
+    });
   }
 
   // The groups from that of element `begin` on, kMany sums at a time: see add_each().
@@ -266,25 +279,6 @@ class RowSums {
       const std::int64_t left = n - at;
       if (left > 0) add(left >= V::kWidth ? source.whole(at) : source.first(at, left), group);
     });
-  }
-
-  // The first steps of the halving tree, over groups kFirst, kFirst + kApart, ...; those that the
-  // row does not reach are 0, which changes nothing but the sign of a zero.
-  template <int kFirst, int kApart, class Source>
-  static SIMDLOSS_INLINE Lanes sum_of_groups(const Source& source, std::int64_t begin,
-                                             std::int64_t n) {
-    if constexpr (kApart == kGroups) {
-      Lanes lanes = zero_lanes();
-      add_group(source, begin, n, kFirst, lanes);
-      return lanes;
-    } else {
-      Lanes lanes = sum_of_groups<kFirst, 2 * kApart>(source, begin, n);
-      if (n > (kFirst + kApart) * V::kWidth) {
-        const Lanes other = sum_of_groups<kFirst + kApart, 2 * kApart>(source, begin, n);
-        merge(lanes, other);
-      }
-      return lanes;
-    }
   }
 
   struct Column {

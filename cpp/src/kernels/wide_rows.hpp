@@ -6,6 +6,8 @@
 #include <cstdint>
 
 #include "kernels/abi.hpp"
+#include "kernels/prefetch.hpp"
+#include "kernels/row_elements.hpp"
 #include "kernels/row_group.hpp"
 #include "kernels/row_sum.hpp"
 #include "kernels/stream.hpp"
@@ -37,45 +39,19 @@ struct WideRows {
     return fitting < 1 ? 1 : fitting > kRowGroup ? kRowGroup : fitting;
   }
 
-  // The elements of a row, or of a part of one, in E.
+  // From a row to its place in the next group; not so far that it pushes this group out.
+  SIMDLOSS_INLINE std::int64_t bytes_to_next() const {
+    const std::int64_t bytes = group_size(block.n_cols) * block.p_stride;
+    return bytes <= 2 * kGroupBytes ? bytes : kAhead;
+  }
+
   template <class E>
-  struct Elements {
-    using W = Vec<E, Isa>;
-    const T* t;
-    const T* p;
-    const T* w;
-
-    Elements(const T* t_row, const T* p_row, const void* weights)
-        : t(t_row), p(p_row), w(static_cast<const T*>(weights)) {}
-    explicit Elements(const RowPart& part)
-        : Elements(static_cast<const T*>(part.t), static_cast<const T*>(part.p),
-                   part.class_weights) {}
-
-    static SIMDLOSS_INLINE W load(const T* from, std::int64_t left) {
-      if constexpr (sizeof(E) == sizeof(T)) {
-        return left >= W::kWidth ? W::load(from) : W::load_first(from, left);
-      } else {
-        return left >= W::kWidth ? W::load_float(from) : W::load_float_first(from, left);
-      }
-    }
-    SIMDLOSS_INLINE W label(std::int64_t i, std::int64_t left) const {
-      if constexpr (kHasClassIds) return W(E(0));
-      return load(t + i, left);
-    }
-    SIMDLOSS_INLINE W prediction(std::int64_t i, std::int64_t left) const {
-      return load(p + i, left);
-    }
-    SIMDLOSS_INLINE W weight(std::int64_t i, std::int64_t left) const {
-      if constexpr (Loss::has_classes) {
-        if (w != nullptr) return load(w + i, left);
-      }
-      return W(E(1));
-    }
-  };
+  using Elements = RowElements<Loss, T, E, Isa>;
   template <class E>
   SIMDLOSS_INLINE Elements<E> row(int i) const {
     return {Group::template row_of<T>(block.t, block.t_stride, begin + i),
-            Group::template row_of<T>(block.p, block.p_stride, begin + i), block.class_weights};
+            Group::template row_of<T>(block.p, block.p_stride, begin + i), block.class_weights,
+            bytes_to_next()};
   }
 
   // How many sums a stage makes at most, and with these arguments.
@@ -119,12 +95,25 @@ struct WideRows {
     const Row<V>& known;
     const Args& args;
     SIMDLOSS_INLINE Terms<V> whole(std::int64_t i) const {
+      row.prefetch_both(i);
       return terms_at<kStage>(row, i, V::kWidth, known, args);
     }
     SIMDLOSS_INLINE Terms<V> first(std::int64_t i, std::int64_t n) const {
       Terms<V> terms = terms_at<kStage>(row, i, n, known, args);
       for (int k = 0; k < n_sums(kStage); ++k) terms.values[k] = keep_first(terms.values[k], n);
       return terms;
+    }
+  };
+
+  // The terms of a stage that adds up the predictions: a source for RowSums.
+  struct Predictions {
+    const C* p;
+    SIMDLOSS_INLINE V whole(std::int64_t i) const {
+      prefetch<V>(p + i);
+      return V::load(p + i);
+    }
+    SIMDLOSS_INLINE V first(std::int64_t i, std::int64_t n) const {
+      return V::load_first(p + i, n);
     }
   };
 
@@ -140,6 +129,7 @@ struct WideRows {
   static constexpr bool kCounts = Loss::has_ties && (kStage == kFirst || Loss::n_first == 0);
   template <Stage kStage>
   static constexpr bool kKeeps = Loss::has_kept&& kStage == kTerms&& __is_same(C, T);
+  static_assert(!Loss::has_zero_terms || !(kCounts<kTerms> || Loss::has_kept));
   struct Found {
     std::int64_t ties;
     C* kept;
@@ -155,14 +145,22 @@ struct WideRows {
     C* const keep_at = found.kept;
     std::int64_t ties = 0;
     const auto at = [&](std::int64_t i, std::int64_t left) SIMDLOSS_INLINE_LAMBDA {
+      row.prefetch_both(from + i, kStage == kTerms ? row.next : kAhead);
+      const V t = row.label(from + i, left);
+      const V w = row.weight(from + i, left);
+      const auto put = [&](const Terms<V>& terms) SIMDLOSS_INLINE_LAMBDA {
+        unrolled<kUsed>([&](int k)
+                            SIMDLOSS_INLINE_LAMBDA { terms.values[k].store(tile.values[k] + i); });
+      };
+      if constexpr (kStage == kTerms && Loss::has_zero_terms) {
+        if (all(Loss::terms_are_zero(t, w, known, args))) return put({{V(C(0)), V(C(0)), V(C(0))}});
+      }
       const V p = row.prediction(from + i, left);
-      const Terms<V> terms =
-          terms_of<kStage>(row.label(from + i, left), p, row.weight(from + i, left), known, args);
+      const Terms<V> terms = terms_of<kStage>(t, p, w, known, args);
       V kept = p;  // made before anything is stored, so that it is not made twice
       if constexpr (kKeeps<kStage>) kept = Loss::kept(p, known);
       if constexpr (kCounts<kStage>) ties += count_first(p == known.max, left);
-      unrolled<kUsed>([&](int k)
-                          SIMDLOSS_INLINE_LAMBDA { terms.values[k].store(tile.values[k] + i); });
+      put(terms);
       if constexpr (kKeeps<kStage>) {
         if (keep_at == nullptr) return;
         left == V::kWidth ? kept.store(keep_at + from + i)
@@ -181,7 +179,7 @@ struct WideRows {
                                         const RowFacts& facts, const Args& args, int used,
                                         Found& found, Use use) {
     if constexpr (kStage == kFirst && Loss::first_is_prediction && __is_same(C, T)) {
-      return use(0, typename Sums::Stored{row.p}, n);
+      return use(0, Predictions{row.p}, n);
     }
     with_count<n_sums(kStage)>(used, [&](auto sums) SIMDLOSS_INLINE_LAMBDA {
       Tile<kStage> tile;
@@ -257,6 +255,7 @@ struct WideRows {
   }
   static SIMDLOSS_INLINE V scan(const Elements<C>& row, std::int64_t i, std::int64_t left,
                                 const Args& args) {
+    prefetch<V>(row.p + i);
     return Loss::scan(row.label(i, left), row.prediction(i, left), args);
   }
   static SIMDLOSS_INLINE std::int64_t count_of(const Elements<C>& row, std::int64_t n, C value,

@@ -49,7 +49,12 @@ class RowSums {
     } else {
       Lanes groups[kGroups];
       unrolled<kGroups>([&](int i) SIMDLOSS_INLINE_LAMBDA { groups[i] = zero_lanes(); });
-      add_in_order(source, begin, n, groups);
+      const std::int64_t whole = n - n % kAtATime;
+      add_steps(source, begin, whole, groups);
+      unrolled<kGroups>([&](int i) SIMDLOSS_INLINE_LAMBDA {
+        const std::int64_t from = whole + i * V::kWidth;
+        if (from < n) add_step(source, begin, from, n, groups[i]);
+      });
       return sum_of_lanes(sum_of_groups(groups));
     }
   }
@@ -107,8 +112,14 @@ class RowSums {
     } else {
       Lanes groups[kGroups];
       unrolled<kGroups>([&](int i) SIMDLOSS_INLINE_LAMBDA { groups[i] = load(lanes, i); });
-      add_in_order(source, begin, n, groups);
+      const std::int64_t whole = n - n % kAtATime;
+      add_steps(source, begin, whole, groups);
       unrolled<kGroups>([&](int i) SIMDLOSS_INLINE_LAMBDA { store(groups[i], i, lanes); });
+      for (int group = 0; group < kGroups && whole + group * V::kWidth < n; ++group) {
+        Lanes sums = load(lanes, group);
+        add_step(source, begin, whole + group * V::kWidth, n, sums);
+        store(sums, group, lanes);
+      }
     }
   }
 
@@ -238,23 +249,19 @@ class RowSums {
   }
   static constexpr int kAtATime = kTwoByTwo ? 2 * kStep : kStep;
 
-  // Adds n elements from `begin` on to the lanes of all groups, vectors in the order of memory: some
-  // groups at a time where there are too many for the registers.
+  // Adds n elements from `begin` on, a multiple of kAtATime, to the lanes of all groups: vectors in the
+  // order of memory, of some groups at a time where there are too many for the registers.
   template <class Source>
-  static SIMDLOSS_INLINE void add_in_order(const Source& source, std::int64_t begin, std::int64_t n,
-                                           Lanes* groups) {
+  static SIMDLOSS_INLINE void add_steps(const Source& source, std::int64_t begin, std::int64_t n,
+                                        Lanes* groups) {
     constexpr int some = kGroups < 4 ? kGroups : 4;
-    constexpr int span = kAtATime - (kGroups - some) * V::kWidth;
     unrolled<kGroups / some>([&](int part) SIMDLOSS_INLINE_LAMBDA {
-      std::int64_t i = part * some * V::kWidth;
-      const auto add_steps = [&](std::int64_t end) SIMDLOSS_INLINE_LAMBDA {
+      for (std::int64_t i = part * some * V::kWidth; i < n; i += kAtATime) {
         unrolled<some>([&](int k) SIMDLOSS_INLINE_LAMBDA {
           const std::int64_t from = i + k * V::kWidth;
-          if (from < end) add_step(source, begin, from, end, groups[part * some + k]);
+          add_step(source, begin, from, from + kAtATime, groups[part * some + k]);
         });
-      };
-      for (; i + span <= n; i += kAtATime) add_steps(i + span);
-      add_steps(n);
+      }
     });
   }
 

@@ -55,4 +55,15 @@ struct RowElements {
   }
 };
 
+// The terms of a stage that adds up the predictions: a source for RowSums.
+template <class V>
+struct Predictions {
+  const typename V::Element* p;
+  SIMDLOSS_INLINE V whole(std::int64_t i) const {
+    prefetch<V>(p + i);
+    return V::load(p + i);
+  }
+  SIMDLOSS_INLINE V first(std::int64_t i, std::int64_t n) const { return V::load_first(p + i, n); }
+};
+
 }  // namespace simdloss

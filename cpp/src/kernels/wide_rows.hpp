@@ -39,19 +39,15 @@ struct WideRows {
     return fitting < 1 ? 1 : fitting > kRowGroup ? kRowGroup : fitting;
   }
 
-  // From a row to its place in the next group; not so far that it pushes this group out.
-  SIMDLOSS_INLINE std::int64_t bytes_to_next() const {
-    const std::int64_t bytes = group_size(block.n_cols) * block.p_stride;
-    return bytes <= 2 * kGroupBytes ? bytes : kAhead;
-  }
-
   template <class E>
   using Elements = RowElements<Loss, T, E, Isa>;
   template <class E>
   SIMDLOSS_INLINE Elements<E> row(int i) const {
+    // From a row to its place in the next group; not so far that it pushes this group out.
+    const std::int64_t next = group_size(block.n_cols) * block.p_stride;
     return {Group::template row_of<T>(block.t, block.t_stride, begin + i),
             Group::template row_of<T>(block.p, block.p_stride, begin + i), block.class_weights,
-            bytes_to_next()};
+            next <= 2 * kGroupBytes ? next : kAhead};
   }
 
   // How many sums a stage makes at most, and with these arguments.
@@ -105,18 +101,6 @@ struct WideRows {
     }
   };
 
-  // The terms of a stage that adds up the predictions: a source for RowSums.
-  struct Predictions {
-    const C* p;
-    SIMDLOSS_INLINE V whole(std::int64_t i) const {
-      prefetch<V>(p + i);
-      return V::load(p + i);
-    }
-    SIMDLOSS_INLINE V first(std::int64_t i, std::int64_t n) const {
-      return V::load_first(p + i, n);
-    }
-  };
-
   // Terms of up to kTile<T> elements, in whole vectors.
   template <Stage kStage>
   struct alignas(64) Tile {
@@ -135,6 +119,29 @@ struct WideRows {
     C* kept;
   };
 
+  // Where the vectors are whose terms are not all zero, and zeros for the others, if some are: of the
+  // first and the last vector, one-hot labels leave one out. How many elements are left out.
+  template <int kUsed>
+  static SIMDLOSS_INLINE std::int64_t find_terms(const Elements<C>& row, std::int64_t from,
+                                                 std::int64_t n, const Row<V>& known,
+                                                 const Args& args, Tile<kTerms>& tile,
+                                                 std::int64_t* places) {
+    const auto are_zero = [&](std::int64_t i) SIMDLOSS_INLINE_LAMBDA {
+      const std::int64_t left = n - i < V::kWidth ? n - i : V::kWidth;
+      return all(
+          Loss::terms_are_zero(row.label(from + i, left), row.weight(from + i, left), known, args));
+    };
+    std::int64_t left_out = 0;
+    if (!are_zero(0) && !are_zero((n - 1) / V::kWidth * V::kWidth)) return left_out;
+    for (std::int64_t i = 0; i < n; i += V::kWidth) {
+      places[(i - left_out) / V::kWidth] = i;
+      if (!are_zero(i)) continue;
+      unrolled<kUsed>([&](int k) SIMDLOSS_INLINE_LAMBDA { V(C(0)).store(tile.values[k] + i); });
+      left_out += V::kWidth;
+    }
+    return left_out;
+  }
+
   template <Stage kStage, int kUsed>
   static SIMDLOSS_INLINE void fill(const Elements<C>& row, std::int64_t from, std::int64_t n,
                                    const RowFacts& facts, const Args& arguments, Tile<kStage>& tile,
@@ -146,21 +153,14 @@ struct WideRows {
     std::int64_t ties = 0;
     const auto at = [&](std::int64_t i, std::int64_t left) SIMDLOSS_INLINE_LAMBDA {
       row.prefetch_both(from + i, kStage == kTerms ? row.next : kAhead);
-      const V t = row.label(from + i, left);
-      const V w = row.weight(from + i, left);
-      const auto put = [&](const Terms<V>& terms) SIMDLOSS_INLINE_LAMBDA {
-        unrolled<kUsed>([&](int k)
-                            SIMDLOSS_INLINE_LAMBDA { terms.values[k].store(tile.values[k] + i); });
-      };
-      if constexpr (kStage == kTerms && Loss::has_zero_terms) {
-        if (all(Loss::terms_are_zero(t, w, known, args))) return put({{V(C(0)), V(C(0)), V(C(0))}});
-      }
       const V p = row.prediction(from + i, left);
-      const Terms<V> terms = terms_of<kStage>(t, p, w, known, args);
+      const Terms<V> terms =
+          terms_of<kStage>(row.label(from + i, left), p, row.weight(from + i, left), known, args);
       V kept = p;  // made before anything is stored, so that it is not made twice
       if constexpr (kKeeps<kStage>) kept = Loss::kept(p, known);
       if constexpr (kCounts<kStage>) ties += count_first(p == known.max, left);
-      put(terms);
+      unrolled<kUsed>([&](int k)
+                          SIMDLOSS_INLINE_LAMBDA { terms.values[k].store(tile.values[k] + i); });
       if constexpr (kKeeps<kStage>) {
         if (keep_at == nullptr) return;
         left == V::kWidth ? kept.store(keep_at + from + i)
@@ -168,6 +168,15 @@ struct WideRows {
       }
     };
     std::int64_t i = 0;
+    if constexpr (kStage == kTerms && Loss::has_zero_terms) {
+      std::int64_t places[kTile<T> / V::kWidth];
+      const std::int64_t left_out = find_terms<kUsed>(row, from, n, known, args, tile, places);
+      for (int k = 0; i + left_out < n; ++k, i += V::kWidth) {
+        const std::int64_t place = left_out > 0 ? places[k] : i;
+        at(place, n - place < V::kWidth ? n - place : V::kWidth);
+      }
+      return;
+    }
     for (; i + V::kWidth <= n; i += V::kWidth) at(i, V::kWidth);
     if (i < n) at(i, n - i);
     found.ties += ties;
@@ -179,7 +188,7 @@ struct WideRows {
                                         const RowFacts& facts, const Args& args, int used,
                                         Found& found, Use use) {
     if constexpr (kStage == kFirst && Loss::first_is_prediction && __is_same(C, T)) {
-      return use(0, Predictions{row.p}, n);
+      return use(0, Predictions<V>{row.p}, n);
     }
     with_count<n_sums(kStage)>(used, [&](auto sums) SIMDLOSS_INLINE_LAMBDA {
       Tile<kStage> tile;

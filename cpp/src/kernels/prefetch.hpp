@@ -20,8 +20,7 @@ inline constexpr std::int64_t kAhead = 2048;
 template <class V, class T>
 SIMDLOSS_INLINE void prefetch(const T* from, std::int64_t bytes = kAhead) {
   if constexpr (V::kWidth > 1) {
-    const auto at = reinterpret_cast<std::uintptr_t>(from) + static_cast<std::uintptr_t>(bytes);
-    __builtin_prefetch(reinterpret_cast<const void*>(at));
+    __builtin_prefetch(reinterpret_cast<const char*>(from) + bytes);
   }
 }
 

@@ -60,12 +60,11 @@ struct NarrowRows {
                             T* tiles) const {
     for_tiles(n, tiles, [&](int i, int n_rows, T* tile) SIMDLOSS_INLINE_LAMBDA {
       const T* const from = Group::template row_of<T>(rows, stride, begin + i);
-      prefetch_tile(from, col_stride == 0 ? stride : col_stride,
-                    col_stride == 0 ? n_rows : block.n_cols,
-                    col_stride == 0 ? block.n_cols : n_rows);
       if (col_stride == 0) {
+        prefetch_tile(from, stride, n_rows, block.n_cols);
         Columns::load(from, stride, n_rows, block.n_cols, tile);
       } else {
+        prefetch_tile(from, col_stride, block.n_cols, n_rows);
         Columns::copy_in(from, col_stride, n_rows, block.n_cols, tile);
       }
     });

@@ -153,7 +153,7 @@ struct CategoricalFocalCrossentropy : Probabilities<CategoricalFocal> {
     }
     // What the division lost, where q is neither clipped nor 1.
     const V lost = fnma(quotient, row.b, p * row.a) / row.b;
-    const V rest = keep((q == quotient) & (miss > V(0)), lost);
+    const V rest = keep(q == quotient, keep(miss > V(0), lost));
     return {y, loss - share_of(rest, q), q, miss, focus(miss, miss_rest - rest, args)};
   }
 };

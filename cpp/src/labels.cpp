@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "labels.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <type_traits>
@@ -96,25 +97,27 @@ void read_class_ids(const Plan& plan, std::int64_t begin, std::int64_t n,
   BadIds found;
   const DType dtype = plan.dtype[kTrue];
   const std::int64_t stride = plan.outer.inner_stride(kTrue);
+  const std::int64_t classes = plan.cols;
   for_each_run(plan.outer, begin, n,
                [&](std::int64_t position, std::int64_t run, const std::int64_t* offsets) {
                  const char* from = plan.data[kTrue] + offsets[kTrue];
                  const std::int64_t end = position + run;
                  with_reader(dtype, [&](auto element) {
-                   std::int64_t i = position;
-                   if (!ignore_class && weights == nullptr) {  // as long as all are right
-                     for (; i < end; ++i, from += stride) {
-                       ids[i] = index_below(element(from), plan.cols);
-                       ignored[i] = false;
-                       if (ids[i] < 0) break;
+                   if (!ignore_class && weights == nullptr) {  // which does if all are right
+                     std::int64_t signs = 0;
+                     for (std::int64_t i = 0; i < run; ++i) {
+                       ids[position + i] = index_below(element(from + i * stride), classes);
+                       signs |= ids[position + i];
                      }
+                     std::fill_n(ignored + position, run, false);
+                     if (signs >= 0) return;
                    }
-                   for (; i < end; ++i, from += stride) {
+                   for (std::int64_t i = position; i < end; ++i, from += stride) {
                      const ClassId id = id_of(element(from));
                      ids[i] = 0;
                      ignored[i] = ignore_class && id == *ignore_class;
                      if (ignored[i] || (weights != nullptr && weights[i] == 0)) continue;
-                     if (id.is_below(plan.cols)) {
+                     if (id.is_below(classes)) {
                        ids[i] = id.value();
                      } else {
                        found.add(begin + i, from, dtype);

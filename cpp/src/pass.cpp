@@ -128,6 +128,7 @@ void InputTile::load(const Call& call, std::int64_t begin, std::int64_t n) {
   read_class_ids(call.plan, begin, n, call.request.ignore_class, inputs.weights, class_ids,
                  excluded, call.bad_labels);
   inputs.class_ids = class_ids;
+  if (!call.makes_mask()) return;
   for (std::int64_t i = 0; i < n; ++i) {
     if (excluded[i]) weights[i] = 0;
   }

@@ -16,10 +16,6 @@ namespace simdloss {
 
 struct Call;
 
-// Rows that are computed, weighted and summed at a time: so many that what is done once a tile does
-// not matter. It costs far more than its instructions where rows of a few elements come from memory,
-// because what they leave in the L1 cache is read from L2 again: 0.5 us.
-inline constexpr std::int64_t kRowTile = 512;
 // Rows of a tile that nothing comes with: no weights, masks or class ids.
 inline constexpr std::int64_t kBareTileBytes = 8192;  // of their losses
 inline constexpr std::int64_t kMostRows = kBareTileBytes / sizeof(float);

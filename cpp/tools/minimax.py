@@ -189,14 +189,14 @@ def exp_rest(step: mpf, degree: dict[str, int]) -> Fit:
     )
 
 
-def log1p_piece(low: mpf, high: mpf, degree: int) -> Fit:
+def log1p_piece(low: mpf, high: mpf, degree: int, type_name: str = "float") -> Fit:
     """q with log1p(m) = m + m^2 q(m) on an interval."""
     return Fit(
         target=lambda m: (mp.log1p(m) - m) / m**2,
         weight=lambda m: m**2 / abs(mp.log1p(m)),
         low=low,
         high=high,
-        degree={"float": degree},
+        degree={type_name: degree},
     )
 
 
@@ -233,6 +233,8 @@ FITS: dict[str, Fit | Table] = {
         high=HALF,
         degree={"float": 7},
     ),
+    # log1p(m) = m + m^2 q(m), for results that count as floats
+    "log1p_short": log1p_piece(-HALF / 2, HALF, 10, "double"),
     # log1p(m) = 2 s + s z q(z), s = m / (2 + m), z = s^2
     "log_quotient": Fit(
         target=lambda z: (two_atanh(mp.sqrt(z)) / mp.sqrt(z) - 2) / z,

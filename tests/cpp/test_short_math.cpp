@@ -50,6 +50,24 @@ TEST_CASE("short_exp_over_power_of_two is as exact as floats need") {
   CHECK(std::isnan(short_exp(std::nan("0x7ffff"), 7)));
 }
 
+TEST_CASE("short_log1p is as exact as floats need") {
+  const auto f = [](double x) { return short_log1p(D(x)).reg; };
+  std::mt19937_64 random(6);
+  double worst = 0;
+  for (int i = 0; i < 400000; ++i) {
+    const double most = i % 2 == 0 ? 3.0 : 1000.0;  // where the polynomial counts, and all numbers
+    const double x = std::exp2(std::uniform_real_distribution<double>(-most, most)(random));
+    const long double exact = std::log1p(static_cast<long double>(x));
+    const auto error = std::fabs(static_cast<long double>(f(x)) / exact - 1);
+    worst = std::max(worst, static_cast<double>(error));
+  }
+  CHECK(worst < 0x1p-33);
+  CHECK(worst > 0x1p-38);  // or half of the operations would be for nothing
+  CHECK(f(0) == 0);
+  CHECK(f(kInf) == kInf);
+  CHECK(std::isnan(f(std::nan(""))));
+}
+
 namespace {
 
 template <class Isa>

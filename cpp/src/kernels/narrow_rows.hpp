@@ -58,10 +58,12 @@ struct NarrowRows {
   // until a stage looks at them again.
   SIMDLOSS_INLINE void load(const void* rows, std::int64_t stride, std::int64_t col_stride, int n,
                             T* tiles) const {
+    // Where the core has read the predictions of classes, it has read of all lines of its tile.
+    const std::int64_t ahead = Wide::kHasClassIds ? kRowTile * stride : kAhead;
     for_tiles(n, tiles, [&](int i, int n_rows, T* tile) SIMDLOSS_INLINE_LAMBDA {
       const T* const from = Group::template row_of<T>(rows, stride, begin + i);
       if (col_stride == 0) {
-        prefetch_tile(from, stride, n_rows, block.n_cols);
+        prefetch_tile(from, stride, n_rows, block.n_cols, ahead);
         Columns::load(from, stride, n_rows, block.n_cols, tile);
       } else {
         prefetch_tile(from, col_stride, block.n_cols, n_rows);
@@ -70,12 +72,16 @@ struct NarrowRows {
     });
   }
 
-  // n lines of `length` elements.
+  // n lines of `length` elements, which are one where they are adjacent.
   static SIMDLOSS_INLINE void prefetch_tile(const T* from, std::int64_t stride, std::int64_t n,
-                                            std::int64_t length) {
+                                            std::int64_t length, std::int64_t bytes = kAhead) {
+    if (stride == length * static_cast<std::int64_t>(sizeof(T))) {
+      length *= n;
+      n = 1;
+    }
     for (std::int64_t i = 0; i < n; ++i) {
       const T* const line = Group::template row_of<T>(from, stride, i);
-      for (std::int64_t j = 0; j < length; j += 64 / sizeof(T)) prefetch<V>(line + j);
+      for (std::int64_t j = 0; j < length; j += 64 / sizeof(T)) prefetch<V>(line + j, bytes);
     }
   }
 
@@ -83,6 +89,7 @@ struct NarrowRows {
     for_tiles(n, tiles, [&](int i, int n_rows, const T* tile) SIMDLOSS_INLINE_LAMBDA {
       T* const target = Group::template row_of<T>(rows, to.stride, i);
       if (to.col_stride == 0) {
+        prefetch_tile(target, to.stride, n_rows, block.n_cols);
         Columns::store(tile, n_rows, block.n_cols, target, to.stride);
       } else {
         Columns::copy_out(tile, n_rows, block.n_cols, target, to.col_stride);

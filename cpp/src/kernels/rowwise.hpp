@@ -125,9 +125,10 @@ struct RowKernel {
   static SIMDLOSS_INLINE void load_labels(const RowBlock& rows, std::int64_t begin, int n,
                                           Group& group) {
     if constexpr (Loss::target == Target::kClassId) {
-      for (int i = 0; i < n; ++i) {
-        group.label[i] =
-            static_cast<double>(*Group::template row_of<T>(rows.t, rows.t_stride, begin + i));
+      using Labels = typename Wide::template Elements<double>;
+      const T* const labels = static_cast<const T*>(rows.t) + begin;
+      for (int i = 0; i < n; i += D::kWidth) {
+        Labels::load(labels + i, n - i).store(group.label + i);
       }
       copy_or_fill(rows.label_weights, begin, n, 1.0, group.label_weight);
     }

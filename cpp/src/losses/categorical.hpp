@@ -70,6 +70,7 @@ struct CategoricalCrossentropyFromLogits : CrossentropyOfLogits<Categorical> {
 
   template <class T>
   struct Args {
+    static constexpr bool counts_as_float = sizeof(T) == sizeof(float);
     Smoothing<T> smoothing;
   };
   template <class T>
@@ -84,12 +85,13 @@ struct CategoricalCrossentropyFromLogits : CrossentropyOfLogits<Categorical> {
   }
   template <class V, class Args>
   static SIMDLOSS_INLINE V finish(const Terms<V>& sums, const Row<V>& row, const Args&) {
-    return sums.values[1] + weigh(sums.values[2], log1p(rest_of_sum(sums.values[0], row)));
+    return sums.values[1] +
+           weigh(sums.values[2], log_of_sum<Args>(rest_of_sum<Args>(sums.values[0], row)));
   }
   template <class V, class Args>
   static SIMDLOSS_INLINE Slopes<V> slopes(const Terms<V>& sums, const Row<V>& row, V scale,
                                           const Args&) {
-    return slopes_of_softmax(sums.values[0], sums.values[2], row, scale);
+    return slopes_of_softmax<Args>(sums.values[0], sums.values[2], row, scale);
   }
   template <class V, class Args>
   static SIMDLOSS_INLINE V gradient(V t, V p, V w, const Row<V>& row, const Slopes<V>& s,
@@ -148,7 +150,7 @@ struct CategoricalFocalCrossentropy : Probabilities<CategoricalFocal> {
     const V miss = V(1) - q;
     const V loss = surprise(V(1), q, args.clip);
     const V miss_rest = (V(1) - miss) - q;
-    if constexpr (!Args::carries_rests) {
+    if constexpr (Args::counts_as_float) {
       return {y, loss, q, miss, focus(miss, miss_rest, args)};
     }
     // What the division lost, where q is neither clipped nor 1.
@@ -178,8 +180,8 @@ struct CategoricalFocalCrossentropyFromLogits : Logits<CategoricalFocal> {
   // a: the sum of e^(p - m) without one of the largest; b: ln(1 + a).
   template <class T, class V, class Args>
   static SIMDLOSS_INLINE void prepare(const Terms<V>& sums, Row<V>& row, const Args&) {
-    row.a = rest_of_sum(sums.values[0], row);
-    row.b = log1p(row.a);
+    row.a = rest_of_sum<Args>(sums.values[0], row);
+    row.b = log_of_sum<Args>(row.a);
   }
   template <class V, class Args>
   static SIMDLOSS_INLINE Terms<V> terms(V t, V p, V w, const Row<V>& row, const Args& args) {
@@ -200,7 +202,7 @@ struct CategoricalFocalCrossentropyFromLogits : Logits<CategoricalFocal> {
                                     const Args& args) {
     const Parts<V> x = parts(t, p, w, row, args);
     const V f = slope(x, args);
-    if constexpr (!Args::carries_rests) {
+    if constexpr (Args::counts_as_float) {
       return s.values[1] * fnma(f, x.miss, (s.values[0] - f) * x.q);
     }
     V others = s.values[0];
@@ -214,22 +216,22 @@ struct CategoricalFocalCrossentropyFromLogits : Logits<CategoricalFocal> {
   // As centered_exp().
   template <class V, class Args>
   static SIMDLOSS_INLINE V exponential(V z, const Row<V>& row, const Args&) {
-    if constexpr (Args::carries_rests) {
-      return centered_exp(z, row);
-    } else {
+    if constexpr (Args::counts_as_float) {
       return short_exp_over_power_of_two(z - row.base, row.power);
+    } else {
+      return centered_exp(z, row);
     }
   }
   template <class V, class Args>
   static SIMDLOSS_INLINE Parts<V> parts(V t, V p, V w, const Row<V>& row, const Args& args) {
     // In units of e^m: e^p, the sum over all classes, and that over all others.
     const auto is_max = p == row.max;
-    const V e = select(is_max, V(1), exponential(p, row, args) * inverse_of_largest(row));
+    const V e = select(is_max, V(1), exponential(p, row, args) * inverse_of_largest<Args>(row));
     V sum(1);
     const V sum_rest = add_exactly(sum, row.a);
     const V y = weight(t, w, args);
     const V loss = distance(p, row.max) + row.b;
-    if constexpr (!Args::carries_rests) {
+    if constexpr (Args::counts_as_float) {
       const V inverse = V(1) / sum;  // the same for the whole row
       const V miss = select(is_max, row.a, sum - e) * inverse;
       return {y, loss, e * inverse, miss, focus(miss, V(0), args)};
@@ -253,6 +255,7 @@ struct SparseCategorical : Categorical {
 
   template <class T>
   struct Args {
+    static constexpr bool counts_as_float = sizeof(T) == sizeof(float);
     double keep;   // 1 - label_smoothing
     double shift;  // label_smoothing / C
     Clip<double> clip;
@@ -347,7 +350,7 @@ struct SparseCategoricalCrossentropyFromLogits : CrossentropyOfLogits<SparseCate
   template <class V, class Args>
   static SIMDLOSS_INLINE V finish(const Terms<V>& sums, const Row<V>& row, const Args& args) {
     const V y = row.label_weight * V(args.keep);
-    const V log = log1p(rest_of_sum(sums.values[0], row));
+    const V log = log_of_sum<Args>(rest_of_sum<Args>(sums.values[0], row));
     const V own = weigh(y, distance(row.label, row.max) + log);
     if (args.shift == 0) return own;
     return fma(V(args.shift), sums.values[1] + weigh(sums.values[2], log), own);
@@ -357,7 +360,7 @@ struct SparseCategoricalCrossentropyFromLogits : CrossentropyOfLogits<SparseCate
                                           const Args& args) {
     const V own = row.label_weight * V(args.keep);
     const V sum = args.shift == 0 ? own : fma(V(args.shift), sums.values[2], own);
-    return slopes_of_softmax(sums.values[0], sum, row, scale);
+    return slopes_of_softmax<Args>(sums.values[0], sum, row, scale);
   }
   template <class V, class Args>
   static SIMDLOSS_INLINE V gradient(V t, V p, V w, const Row<V>& row, const Slopes<V>& s,

@@ -25,7 +25,7 @@ struct CategoricalFocal : Categorical {
 
   template <class T>
   struct Args {
-    static constexpr bool carries_rests = sizeof(T) == sizeof(double);  // what double rounds off
+    static constexpr bool counts_as_float = sizeof(T) == sizeof(float);
     Smoothing<double> smoothing;
     Clip<double> clip;
     double alpha;
@@ -81,8 +81,8 @@ struct CategoricalFocal : Categorical {
   template <class V, class Args>
   static SIMDLOSS_INLINE V focus(V miss, V miss_rest, const Args& args) {
     if (args.integral_gamma < 0) return pow(miss, miss_rest, V(args.gamma));
-    return Args::carries_rests ? pow_int(miss, miss_rest, args.integral_gamma)
-                               : pow_int(miss, args.integral_gamma);
+    return Args::counts_as_float ? pow_int(miss, args.integral_gamma)
+                                 : pow_int(miss, miss_rest, args.integral_gamma);
   }
   template <class V, class Args>
   static SIMDLOSS_INLINE V finish(const Terms<V>& sums, const Row<V>&, const Args&) {

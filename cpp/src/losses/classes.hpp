@@ -145,9 +145,14 @@ struct Logits : Base {
     return exp_over_power_of_two(z - row.base, row.power);
   }
   // 2^power / e^(max - base).
-  template <class V>
+  template <class Args, class V>
   static SIMDLOSS_INLINE V inverse_of_largest(const Row<V>& row) {
-    return power_of_two_over_exp(keep(row.base == V(0), row.max), row.power);
+    const V max = keep(row.base == V(0), row.max);
+    if constexpr (Args::counts_as_float) {
+      return short_exp_over_power_of_two(-max, -row.power);
+    } else {
+      return power_of_two_over_exp(max, row.power);
+    }
   }
   // m - z for the largest logit m: 0 where both are, though they be infinite.
   template <class V>
@@ -161,9 +166,18 @@ struct Logits : Base {
     return keep(!(z == row.max), centered_exp(z, row));
   }
   // The sum of e^(z - m) over all classes but one of the largest, from the sum of exp_below_max().
-  template <class V>
+  template <class Args, class V>
   static SIMDLOSS_INLINE V rest_of_sum(V below, const Row<V>& row) {
-    return fma(below, inverse_of_largest(row), row.ties - V(1));
+    return fma(below, inverse_of_largest<Args>(row), row.ties - V(1));
+  }
+  // The logarithm of the whole sum, from that rest.
+  template <class Args, class V>
+  static SIMDLOSS_INLINE V log_of_sum(V rest) {
+    if constexpr (Args::counts_as_float) {
+      return short_log1p(rest);
+    } else {
+      return log1p(rest);
+    }
   }
 };
 
@@ -178,13 +192,13 @@ struct CrossentropyOfLogits : Logits<Base> {
   static SIMDLOSS_INLINE V kept(V z, const Row<V>& row) {
     return Logits<Base>::centered_exp(z, row);
   }
-  template <class V>
+  template <class Args, class V>
   static SIMDLOSS_INLINE Slopes<V> slopes_of_softmax(V below, V sum_of_y, const Row<V>& row,
                                                      V scale) {
-    const V rest = Logits<Base>::rest_of_sum(below, row);
+    const V rest = Logits<Base>::template rest_of_sum<Args>(below, row);
     const V top = V(1) / (V(1) + rest);
     const V miss = rest * top;
-    const V factor = top * Logits<Base>::inverse_of_largest(row);
+    const V factor = top * Logits<Base>::template inverse_of_largest<Args>(row);
     return {{scale * sum_of_y * factor, scale * top, scale * miss, scale, sum_of_y, factor, miss}};
   }
   template <class V>

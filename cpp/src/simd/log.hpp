@@ -160,7 +160,7 @@ SIMDLOSS_INLINE V log_by_table(const LogParts<V>& parts, V m) {
   return fma(V::from_int(parts.e), V(0x1.62e43p-24F), fma(m2, q, m));
 }
 
-// 2^-e for |e| < 127.
+// 2^-e for |e| < 127 (1023).
 template <class V>
 SIMDLOSS_INLINE V inverse_power(const LogParts<V>& parts) {
   using C = LogConstants<typename V::Element>;
@@ -261,6 +261,24 @@ SIMDLOSS_INLINE V log1p(V x) {
   const V result = rounded(log1p_pair(x));
   return select(x > V(-1), result,
                 select(x == V(-1), V(-Limits<T>::kInfinity), V(Limits<T>::kNan)));
+}
+
+// ln(1 + x) for x >= 0, for results that count as floats: relative error below 2^-33, half as many
+// operations; inf -> inf, NaN stays. For V in double, below 2^1022.
+//
+// e ln 2 + m + m^2 q(m), minimax.py log1p_short.
+template <class V>
+SIMDLOSS_INLINE V short_log1p(V x) {
+  const LogParts<V> parts = log_parts(V(1) + x);
+  const V scale = inverse_power(parts);
+  const V m = fma(x, scale, scale - V(1));
+  const V m2 = m * m;
+  const V q = polynomial(m, m2, -0.49999999809620044, 0.3333333002096819, -0.25000037212019244,
+                         0.2000042914819712, -0.16665271555541014, 0.14267496520978953,
+                         -0.12499285118606193, 0.11405656488134144, -0.10581475053118061,
+                         0.08004728210427657, -0.03125063367560908);
+  const V result = fma(exponent(parts), V(0x1.62e42fefa39efp-1), fma(m2, q, m));
+  return select(x < V(Limits<double>::kInfinity), result, x);
 }
 
 // q(t) with log1p(t) = t + t^2 q(t), of other coefficients next to each t = i / 7 (float).

@@ -103,7 +103,7 @@ void read_class_ids(const Plan& plan, std::int64_t begin, std::int64_t n,
                  const char* from = plan.data[kTrue] + offsets[kTrue];
                  const std::int64_t end = position + run;
                  with_reader(dtype, [&](auto element) {
-                   if (!ignore_class && weights == nullptr) {  // which does if all are right
+                   if (!ignore_class && weights == nullptr) {  // no branches, unless one is wrong
                      std::int64_t signs = 0;
                      for (std::int64_t i = 0; i < run; ++i) {
                        ids[position + i] = index_below(element(from + i * stride), classes);

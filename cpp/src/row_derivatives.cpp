@@ -108,7 +108,7 @@ void RowLosses::derive_block(const Slice& block, const Picks& picks, std::int64_
   RowBlock rows{nullptr, nullptr, 0, 0, n_rows, plan_.cols, class_weights_from(0)};
   if (has_class_ids_) {
     rows.t = picks.predictions + first_pick * item_size_;
-    rows.t_stride = item_size_;
+    rows.p_next = next_of_picked(block.p);
     if (wide_class_weights_ != nullptr) rows.label_weights = picks.weights + first_pick;
   } else {
     place(kTrue, block.t, rows.t, rows.t_stride, rows.t_col_stride);

@@ -138,6 +138,12 @@ bool RowLosses::is_in_place(Operand operand, const RowSlice& rows) const {
   return !scattered;
 }
 
+// Where predictions of classes are picked, that reads of all rows of a tile: so what a kernel asks for
+// in good time is the next tile.
+std::int64_t RowLosses::next_of_picked(const RowSlice& rows) const {
+  return has_class_ids_ && is_direct(plan_, kPred, plan_.compute) ? kRowTile * rows.stride : 0;
+}
+
 // The col_stride of these rows in a RowBlock or RowDerivatives that has them where they are.
 std::int64_t RowLosses::column_stride(Operand operand, const RowSlice& rows) const {
   const bool are_columns = plan_.dtype[operand] == plan_.compute && rows.stride == item_size_ &&
@@ -200,7 +206,6 @@ void RowLosses::compute_slice(const Slice& slice, const Picks& picks, void* loss
                 plan_.cols,   class_weights_from(0), nullptr,        halves_};
   if (has_class_ids_) {
     rows.t = picks.predictions;
-    rows.t_stride = item_size_;
     if (wide_class_weights_ != nullptr) rows.label_weights = picks.weights;
   } else {
     rows.t_col_stride = column_stride(kTrue, slice.t);
@@ -221,6 +226,7 @@ void RowLosses::compute_slice(const Slice& slice, const Picks& picks, void* loss
     return;
   }
   if (in_place) {
+    rows.p_next = next_of_picked(slice.p);
     loss_->row_losses(rows, plan_.divisor, args_.bytes, losses);
     return;
   }

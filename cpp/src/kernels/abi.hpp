@@ -34,11 +34,6 @@ inline constexpr int kTile = 16 * kLanes<T>;
 // The most rows that go through the stages of a loss together: see [Row losses].
 inline constexpr int kRowGroup = 32;
 
-// Rows that are computed, weighted and summed at a time: so many that what is done once a tile does
-// not matter. It costs far more than its instructions where rows of a few elements come from memory,
-// because what they leave in the L1 cache is read from L2 again: 0.5 us.
-inline constexpr std::int64_t kRowTile = 512;
-
 // Accumulators of one row. float: 32 sums. double: 16 hi, then 16 lo.
 struct alignas(64) LaneSums {
   double values[32];
@@ -56,7 +51,7 @@ enum class Halves { kNone, kFloat16, kBFloat16 };
 // `n_rows` rows of `n_cols` elements; the elements of a row are contiguous, rows are `stride` bytes
 // apart. Or, with a col_stride other than 0, rows are one element apart and the elements of a row
 // that many bytes: see LossKernels::most_columns. No alignment is assumed. Where y_true holds class
-// ids, t is the row's prediction for its class, one T a row.
+// ids, t is the row's prediction for its class: adjacent, t_stride means nothing.
 struct RowBlock {
   const void* t;
   const void* p;
@@ -69,6 +64,7 @@ struct RowBlock {
   Halves halves = Halves::kNone;
   std::int64_t t_col_stride = 0;
   std::int64_t p_col_stride = 0;
+  std::int64_t p_next = 0;  // bytes from a row of p to what is read after all these; 0: unknown
 };
 
 // What a row is looked at for, in this order: see [Row losses]. kSlopeTerms takes the place of kTerms

@@ -43,7 +43,7 @@ struct NarrowRows {
 
   NarrowRows(const RowBlock& rows, std::int64_t first, int n) : block(rows), begin(first) {
     if constexpr (!Wide::kHasClassIds) load(rows.t, rows.t_stride, rows.t_col_stride, n, t);
-    load(rows.p, rows.p_stride, rows.p_col_stride, n, p);
+    if constexpr (!Loss::has_label_only) load(rows.p, rows.p_stride, rows.p_col_stride, n, p);
   }
 
   // Calls body(i, n_rows, tile) for the tiles of n rows, with the first row of each.
@@ -58,23 +58,27 @@ struct NarrowRows {
   // until a stage looks at them again.
   SIMDLOSS_INLINE void load(const void* rows, std::int64_t stride, std::int64_t col_stride, int n,
                             T* tiles) const {
-    // Where the core has read the predictions of classes, it has read of all lines of its tile.
-    const std::int64_t ahead = Wide::kHasClassIds ? kRowTile * stride : kAhead;
     for_tiles(n, tiles, [&](int i, int n_rows, T* tile) SIMDLOSS_INLINE_LAMBDA {
       const T* const from = Group::template row_of<T>(rows, stride, begin + i);
       if (col_stride == 0) {
-        prefetch_tile(from, stride, n_rows, block.n_cols, ahead);
+        prefetch_tile(from, stride, n_rows, block.n_cols,
+                      block.p_next != 0 ? block.p_next : some_rows(stride));
         Columns::load(from, stride, n_rows, block.n_cols, tile);
       } else {
-        prefetch_tile(from, col_stride, block.n_cols, n_rows);
+        prefetch_tile(from, col_stride, block.n_cols, n_rows, kAhead);
         Columns::copy_in(from, col_stride, n_rows, block.n_cols, tile);
       }
     });
   }
 
-  // n lines of `length` elements, which are one where they are adjacent.
+  // As many rows as are about kAhead bytes, in bytes.
+  static SIMDLOSS_INLINE std::int64_t some_rows(std::int64_t stride) {
+    const std::int64_t apart = stride < 0 ? -stride : stride;
+    return apart == 0 || apart > kAhead ? stride : stride * (kAhead / apart);
+  }
+  // What is `bytes` after n lines of `length` elements, which are one line where they are adjacent.
   static SIMDLOSS_INLINE void prefetch_tile(const T* from, std::int64_t stride, std::int64_t n,
-                                            std::int64_t length, std::int64_t bytes = kAhead) {
+                                            std::int64_t length, std::int64_t bytes) {
     if (stride == length * static_cast<std::int64_t>(sizeof(T))) {
       length *= n;
       n = 1;
@@ -89,7 +93,7 @@ struct NarrowRows {
     for_tiles(n, tiles, [&](int i, int n_rows, const T* tile) SIMDLOSS_INLINE_LAMBDA {
       T* const target = Group::template row_of<T>(rows, to.stride, i);
       if (to.col_stride == 0) {
-        prefetch_tile(target, to.stride, n_rows, block.n_cols);
+        prefetch_tile(target, to.stride, n_rows, block.n_cols, some_rows(to.stride));
         Columns::store(tile, n_rows, block.n_cols, target, to.stride);
       } else {
         Columns::copy_out(tile, n_rows, block.n_cols, target, to.col_stride);

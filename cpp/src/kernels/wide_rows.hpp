@@ -43,11 +43,12 @@ struct WideRows {
   using Elements = RowElements<Loss, T, E, Isa>;
   template <class E>
   SIMDLOSS_INLINE Elements<E> row(int i) const {
-    // From a row to its place in the next group; not so far that it pushes this group out.
-    const std::int64_t next = group_size(block.n_cols) * block.p_stride;
+    // To a row's place in the next group, unless two of them are too many for the cache.
+    const std::int64_t n = group_size(block.n_cols);
     return {Group::template row_of<T>(block.t, block.t_stride, begin + i),
             Group::template row_of<T>(block.p, block.p_stride, begin + i), block.class_weights,
-            next <= 2 * kGroupBytes ? next : kAhead};
+            n * block.n_cols <= 2 * kGroupBytes / std::int64_t{sizeof(T)} ? n * block.p_stride
+                                                                          : kAhead};
   }
 
   // How many sums a stage makes at most, and with these arguments.
@@ -119,8 +120,8 @@ struct WideRows {
     C* kept;
   };
 
-  // Where the vectors are whose terms are not all zero, and zeros for the others, if some are: of the
-  // first and the last vector, one-hot labels leave one out. How many elements are left out.
+  // Where the vectors are whose terms are not all zero, and zeros for the others. Of one-hot labels the
+  // first vector or the last is one of those, so they tell whether to look. How many elements that is.
   template <int kUsed>
   static SIMDLOSS_INLINE std::int64_t find_terms(const Elements<C>& row, std::int64_t from,
                                                  std::int64_t n, const Row<V>& known,
@@ -277,7 +278,6 @@ struct WideRows {
     return count;
   }
 
-  // The stages of a group of n rows.
   SIMDLOSS_INLINE void find_max(int n, const Args& args, Group& group, bool with_slopes) const {
     for (int i = 0; i < n; ++i) {
       const C largest = max_of(row<C>(i), block.n_cols, args, -Limits<C>::kInfinity) + C(0);

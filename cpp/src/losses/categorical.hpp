@@ -69,13 +69,12 @@ struct CategoricalCrossentropyFromLogits : CrossentropyOfLogits<Categorical> {
   static constexpr int n_slope_sums = 3;
 
   template <class T>
-  struct Args {
-    static constexpr bool counts_as_float = sizeof(T) == sizeof(float);
+  struct Args : DataArgs<T> {
     Smoothing<T> smoothing;
   };
   template <class T>
   static Args<T> args(const Settings& settings) {
-    return {smoothing<T>(settings.params[0], settings)};
+    return {{}, smoothing<T>(settings.params[0], settings)};
   }
 
   template <class V, class Args>
@@ -254,8 +253,7 @@ struct SparseCategorical : Categorical {
   static constexpr Target target = Target::kClassId;
 
   template <class T>
-  struct Args {
-    static constexpr bool counts_as_float = sizeof(T) == sizeof(float);
+  struct Args : DataArgs<T> {
     double keep;   // 1 - label_smoothing
     double shift;  // label_smoothing / C
     Clip<double> clip;
@@ -264,7 +262,7 @@ struct SparseCategorical : Categorical {
   template <class T>
   static Args<T> args(const Settings& settings) {
     const Smoothing<double> s = smoothing<double>(settings.params[0], settings);
-    return {s.keep, s.shift, clip<double>(settings), clip<T>(settings)};
+    return {{}, s.keep, s.shift, clip<double>(settings), clip<T>(settings)};
   }
 
   // As label(), in the type of V.

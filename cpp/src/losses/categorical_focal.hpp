@@ -24,8 +24,7 @@ struct CategoricalFocal : Categorical {
   using GradientCompute = double;
 
   template <class T>
-  struct Args {
-    static constexpr bool counts_as_float = sizeof(T) == sizeof(float);
+  struct Args : DataArgs<T> {
     Smoothing<double> smoothing;
     Clip<double> clip;
     double alpha;
@@ -36,8 +35,12 @@ struct CategoricalFocal : Categorical {
   static Args<T> args(const Settings& settings) {
     const double gamma = settings.params[1];
     const bool integral = gamma <= kMaxIntegralGamma && gamma == static_cast<int>(gamma);
-    return {smoothing<double>(settings.params[2], settings), clip<double>(settings),
-            settings.params[0], parameter<double>(gamma), integral ? static_cast<int>(gamma) : -1};
+    return {{},
+            smoothing<double>(settings.params[2], settings),
+            clip<double>(settings),
+            settings.params[0],
+            parameter<double>(gamma),
+            integral ? static_cast<int>(gamma) : -1};
   }
   template <class V, class Args>
   static SIMDLOSS_INLINE bool is_usual(const Args& args) {

@@ -12,6 +12,13 @@ struct Categorical : RowLoss {
   static constexpr bool has_classes = true;
   static constexpr ParamInfo label_smoothing_info = {"label_smoothing", 0.0, 0.0, 1.0};
 
+  // Of data of type T. What is made once a row, in double, counts as a float where data are floats:
+  // relative errors of 2^-32 are nothing then.
+  template <class T>
+  struct DataArgs {
+    static constexpr bool counts_as_float = sizeof(T) == sizeof(float);
+  };
+
   // y = t keep + shift.
   template <class T>
   struct Smoothing {

@@ -200,6 +200,7 @@ SIMDLOSS_INLINE V exp_over_power_of_two(V x, V power) {
 // 2^k (1 + r + r^2 q(r)), minimax.py exp_short. The product with 2^k keeps NaN whatever its bits.
 template <class V>
 SIMDLOSS_INLINE V short_exp_over_power_of_two(V x, V power) {
+  static_assert(sizeof(typename V::Element) == sizeof(double));
   using C = ExpConstants<double>;
   constexpr int bias = std::numeric_limits<double>::max_exponent - 1;
   const V anchor = V(C::kRound + bias) - power;

@@ -263,12 +263,13 @@ SIMDLOSS_INLINE V log1p(V x) {
                 select(x == V(-1), V(-Limits<T>::kInfinity), V(Limits<T>::kNan)));
 }
 
-// ln(1 + x) for x >= 0, for results that count as floats: relative error below 2^-33, half as many
+// log1p() for x >= 0 and results that count as floats: relative error below 2^-33, half as many
 // operations; inf -> inf, NaN stays. For V in double, below 2^1022.
 //
 // e ln 2 + m + m^2 q(m), minimax.py log1p_short.
 template <class V>
 SIMDLOSS_INLINE V short_log1p(V x) {
+  static_assert(sizeof(typename V::Element) == sizeof(double));
   const LogParts<V> parts = log_parts(V(1) + x);
   const V scale = inverse_power(parts);
   const V m = fma(x, scale, scale - V(1));

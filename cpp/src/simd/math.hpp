@@ -4,6 +4,7 @@
 // Elementary functions for the loss formulas, written once for every vector type:
 //   exp.hpp   exp, exp_nonpositive, expm1   log.hpp   log, log1p, log1p_unit
 //   pow.hpp   pow, pow_int                  here      softplus, sigmoid, log_cosh, tanh
+// and short_..., which are exact enough for floats but made in double.
 // Branches are for speed only: every lane's result depends on that lane alone.
 //
 // [Stated errors] "Max error" stands for float and double, all inputs, and every instruction set

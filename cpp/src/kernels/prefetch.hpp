@@ -2,11 +2,11 @@
 #pragma once
 
 // [Prefetch] A CPU's own prefetchers follow an array, but not from one page to the next, and they stop
-// while a loop computes on what it has. So loops ask for what will be read some time later: kAhead
-// bytes on in the same array, also where they will store, or what the next group or tile of rows begins
-// with, if this one has been read before. Of arrays in memory, before and after, ns an element (Ice Lake, AVX-512, 1 thread,
-// 65536x128 float32): light formulas 0.75 / 0.63 and, with their gradient, 1.05 / 0.77; those with a
-// logarithm 1.02 / 0.74; softmax of logits 1.36 / 0.88. In a cache nothing changes.
+// while a loop computes on what it has. So loops ask for what comes some time later: kAhead bytes on
+// in the same array, be it read or written, or what the next group or tile of rows begins with, if
+// this one has been read before. Of arrays in memory, before and after, ns an element (Ice Lake,
+// AVX-512, 1 thread, 65536x128 float32): light formulas 0.75 / 0.63 and, with their gradient, 1.05 /
+// 0.77; those with a logarithm 1.02 / 0.74; softmax of logits 1.36 / 0.88. In a cache nothing changes.
 
 #include <cstdint>
 

@@ -138,8 +138,7 @@ bool RowLosses::is_in_place(Operand operand, const RowSlice& rows) const {
   return !scattered;
 }
 
-// Where predictions of classes are picked, that reads of all rows of a tile: so what a kernel asks for
-// in good time is the next tile.
+// Picking reads of all rows of a tile, so what kernels can ask for in good time is in the next one.
 std::int64_t RowLosses::next_of_picked(const RowSlice& rows) const {
   return has_class_ids_ && is_direct(plan_, kPred, plan_.compute) ? kRowTile * rows.stride : 0;
 }

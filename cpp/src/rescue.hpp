@@ -70,8 +70,8 @@ class RowRescue {
  private:
   int loss_;
   const void* args_;
-  Row<Wide> row_{Wide(-kInfinity), Wide(0.0), Wide(0.0), Wide(1.0),
-                 Wide(0.0),        Wide(0.0), Wide(0.0), Wide(0.0)};
+  Row<Wide> row_{Wide(-kInfinity), Wide(0.0), Wide(0.0), Wide(1.0), Wide(0.0),
+                 Wide(0.0),        Wide(0.0), Wide(0.0), Wide(0.0), Wide(0.0)};
   WideSum sums_[kMaxSums];
 };
 

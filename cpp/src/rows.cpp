@@ -78,13 +78,13 @@ RowLosses::RowLosses(const Call& call, bool binary_labels)
       item_size_(static_cast<std::int64_t>(item_size(plan_.compute))),
       direct_true_(has_class_ids_ || is_direct(plan_, kTrue, plan_.compute)),
       direct_pred_(is_direct(plan_, kPred, plan_.compute)),
-      halves_(halves_in_place()),
-      wide_class_weights_(nullptr) {
+      halves_(halves_in_place()) {
   const BoundLoss* const loss = call.loss;
   if (loss == nullptr) return;
   const Settings settings{loss->params().data(), plan_.epsilon, plan_.one_minus_epsilon,
                           binary_labels, static_cast<double>(plan_.cols)};
   args_ = derive_args(loss->info().index, settings, plan_.compute);
+  if (loss_->cheap != nullptr && loss_->cheap_suits(args_.bytes)) loss_ = loss_->cheap;
   wide_args_ = derive_args(loss->info().index, settings, DType::kFloat64);
   const std::vector<double>& weights = loss->class_weights();
   if (weights.empty()) return;

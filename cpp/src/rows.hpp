@@ -177,8 +177,8 @@ class RowLosses {
   Halves halves_;  // that kernels of losses read from where it is
   LossArgs args_;
   LossArgs wide_args_;
-  const double* wide_class_weights_;          // null: all 1
-  std::vector<unsigned char> class_weights_;  // in the computation type
+  const double* wide_class_weights_ = nullptr;  // null: all 1
+  std::vector<unsigned char> class_weights_;    // in the computation type
 };
 
 }  // namespace simdloss

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// _core.direct_method, a decorator for methods of loss classes: a call with nothing but arrays goes
-// to the native callable at once, any other call to the method as it is written: a frame of Python,
-// with options to fill in, is a good part of a call on a small batch.
+// _core.direct_method, a decorator for methods of loss classes: a call with nothing but arrays (and
+// `out`) goes to the native callable at once, any other call to the method as it is written: a frame
+// of Python, with options to fill in, is a good part of a call on a small batch.
 //
 // It answers like the function that it wraps, but is none: what asks for types.FunctionType, as
 // autospec of unittest.mock does, sees some callable.
 
+#include <algorithm>
 #include <cstddef>
+#include <iterator>
+#include <optional>
 #include <string>
 
 #include "bindings.hpp"
@@ -26,6 +29,7 @@ struct DirectMethod {
   PyObject* weak_references;
   PyObject* function;
   PyObject* bound_name;  // "_bound"
+  PyObject* options[3];  // "sample_weight", "mask", "out"
   Kernel kernel;
 };
 
@@ -49,18 +53,42 @@ py::object kernel_in(const py::object& bound) {
   return of_catalog ? kernel : py::object();
 }
 
+// What a native callable takes: (y_true, y_pred, sample_weight, mask, out).
+struct KernelArgs {
+  PyObject* values[5];
+  Py_ssize_t n;  // up to the last one that is given
+};
+
+// Those of a call of a method, if it has two arrays by position and no other options. Names that the
+// compiler of Python did not intern are unknown.
+std::optional<KernelArgs> kernel_args(const DirectMethod& method, PyObject* const* args,
+                                      Py_ssize_t n_args, PyObject* keywords) {
+  if (n_args != 3 && n_args != 4) return std::nullopt;
+  KernelArgs found{{args[1], args[2], n_args == 4 ? args[3] : Py_None, Py_None, Py_None},
+                   n_args - 1};
+  const Py_ssize_t n_keywords = keywords != nullptr ? PyTuple_GET_SIZE(keywords) : 0;
+  for (Py_ssize_t i = 0; i < n_keywords; ++i) {
+    const PyObject* name = PyTuple_GET_ITEM(keywords, i);
+    const auto* known = std::find(std::begin(method.options), std::end(method.options), name);
+    const Py_ssize_t place = 2 + (known - method.options);
+    if (known == std::end(method.options) || place < n_args - 1) return std::nullopt;
+    found.values[place] = args[n_args + i];
+    found.n = std::max(found.n, place + 1);
+  }
+  return found;
+}
+
 PyObject* direct_call(PyObject* self, PyObject* const* args, std::size_t flags,
                       PyObject* keywords) {
   const DirectMethod& method = as_method(self);
   const Py_ssize_t n_args = PyVectorcall_NARGS(flags);
-  const bool has_keywords = keywords != nullptr && PyTuple_GET_SIZE(keywords) > 0;
-  if (!has_keywords && (n_args == 3 || n_args == 4)) {
+  if (const auto given = kernel_args(method, args, n_args, keywords)) {
     const auto bound =
         py::reinterpret_steal<py::object>(PyObject_GetAttr(args[0], method.bound_name));
     if (bound) {
       if (const py::object kernel = kernel_in(bound)) {
         return guarded(
-            [&] { return method.kernel(as_loss(kernel.ptr()), args + 1, n_args - 1, 1); });
+            [&] { return method.kernel(as_loss(kernel.ptr()), given->values, given->n, 1); });
       }
     } else if (PyErr_ExceptionMatches(PyExc_AttributeError) != 0) {
       PyErr_Clear();  // the method says what is wrong
@@ -69,6 +97,12 @@ PyObject* direct_call(PyObject* self, PyObject* const* args, std::size_t flags,
     }
   }
   return PyObject_Vectorcall(method.function, args, flags, keywords);
+}
+
+PyObject* interned(const char* name) {
+  PyObject* const text = PyUnicode_InternFromString(name);
+  if (text == nullptr) throw py::error_already_set();
+  return text;
 }
 
 PyObject* method_new(PyTypeObject* type, PyObject* args, PyObject* keywords) {
@@ -83,18 +117,16 @@ PyObject* method_new(PyTypeObject* type, PyObject* args, PyObject* keywords) {
     if (name != "__call__" && name != "value_and_grad") {
       throw py::value_error("no native callable does what " + name + " does");
     }
-    PyObject* bound_name = PyUnicode_InternFromString("_bound");
-    PyObject* self = bound_name != nullptr ? type->tp_alloc(type, 0) : nullptr;
-    if (self == nullptr) {
-      Py_XDECREF(bound_name);
-      throw py::error_already_set();
-    }
-    DirectMethod& method = as_method(self);
+    auto self = py::reinterpret_steal<py::object>(type->tp_alloc(type, 0));
+    if (!self) throw py::error_already_set();
+    DirectMethod& method = as_method(self.ptr());
     method.vectorcall = &direct_call;
     method.function = Py_NewRef(function);
-    method.bound_name = bound_name;
+    method.bound_name = interned("_bound");
+    const char* const options[] = {"sample_weight", "mask", "out"};
+    std::transform(std::begin(options), std::end(options), method.options, interned);
     method.kernel = name == "__call__" ? &call_loss : &value_and_grad;
-    return py::reinterpret_steal<py::object>(self);
+    return self;
   });
 }
 
@@ -109,6 +141,7 @@ void method_dealloc(PyObject* self) {
   PyObject_ClearWeakRefs(self);
   Py_CLEAR(as_method(self).function);
   Py_CLEAR(as_method(self).bound_name);
+  for (PyObject*& option : as_method(self).options) Py_CLEAR(option);
   type->tp_free(self);
   Py_DECREF(type);
 }

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Calls with nothing but arrays go past the Python methods of the classes, to the same results."""
+"""Calls with nothing but arrays go past the Python methods of the classes, to the same results.
+
+An option that is no array, such as `empty`, leads through the methods."""
 
 from __future__ import annotations
 
@@ -43,10 +45,53 @@ def frames_of(call: Callable[[], Any]) -> list[str]:
 
 @pytest.mark.parametrize("arrays", [(T, P), (T, P, W)], ids=["plain", "weighted"])
 def test_no_python_runs_for_arrays(arrays: tuple[Any, ...]) -> None:
-    loss = losses.MeanSquaredError()
+    loss, gradient = losses.MeanSquaredError(), np.empty_like(P)
     assert frames_of(lambda: loss(*arrays)) == []
+    assert frames_of(lambda: loss(*arrays, mask=W)) == []
     assert frames_of(lambda: loss.value_and_grad(*arrays)) == []
-    assert "__call__" in frames_of(lambda: loss(*arrays, mask=None))
+    assert frames_of(lambda: loss.value_and_grad(*arrays, out=gradient, mask=W)) == []
+    assert "__call__" in frames_of(lambda: loss(*arrays, empty="zero"))
+    assert "value_and_grad" in frames_of(lambda: loss.value_and_grad(*arrays, scale=None))
+
+
+OPTIONS: list[dict[str, Any]] = [
+    {"sample_weight": W},
+    {"mask": W},
+    {"mask": W > 1, "sample_weight": W},
+    {"sample_weight": None, "mask": None},
+]
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=lambda options: "+".join(options))
+@pytest.mark.parametrize("reduction", ["sum", "none", "mean_with_sample_weight"])
+def test_arrays_by_name_are_what_they_are_in_the_methods(
+    options: dict[str, Any], reduction: str
+) -> None:
+    loss = losses.MeanSquaredError(reduction=reduction)
+    gradient, out = np.empty_like(P), np.empty(2, np.float32)
+    np.testing.assert_array_equal(loss(T, P, **options), loss(T, P, **options, empty="zero"))
+    value, written = loss.value_and_grad(T, P, **options, out=gradient)
+    assert written is gradient
+    for ours, theirs in zip(
+        (value, written), loss.value_and_grad(T, P, **options, scale=None), strict=True
+    ):
+        np.testing.assert_array_equal(ours, theirs)
+    if reduction == "none":
+        assert loss(T, P, out=out, **options) is out
+        np.testing.assert_array_equal(out, value)
+
+
+@pytest.mark.parametrize("method", ["__call__", "value_and_grad"])
+def test_what_is_not_direct_is_left_to_the_methods(method: str) -> None:
+    call = getattr(losses.MeanSquaredError(reduction="none"), method)
+    with pytest.raises(TypeError, match="multiple values for argument 'sample_weight'"):
+        call(T, P, W, sample_weight=W)
+    with pytest.raises(TypeError, match="unexpected keyword argument 'weight'"):
+        call(T, P, weight=W)
+    np.testing.assert_array_equal(call(y_true=T, y_pred=P)[0], call(T, P)[0])
+    np.testing.assert_array_equal(call(T, y_pred=P, sample_weight=W)[0], call(T, P, W)[0])
+    not_interned = {"".join(["sample", "_weight"]): W}
+    np.testing.assert_array_equal(call(T, P, **not_interned)[0], call(T, P, W)[0])
 
 
 @pytest.mark.parametrize("cls", [losses.MeanSquaredError, losses.CategoricalCrossentropy])
@@ -54,9 +99,9 @@ def test_no_python_runs_for_arrays(arrays: tuple[Any, ...]) -> None:
 @pytest.mark.parametrize("weight", [None, W], ids=["plain", "weighted"])
 def test_direct_calls_give_what_the_methods_give(cls: Any, reduction: str, weight: Any) -> None:
     loss = cls(reduction=reduction)
-    np.testing.assert_array_equal(loss(T, P, weight), loss(T, P, weight, mask=None))
+    np.testing.assert_array_equal(loss(T, P, weight), loss(T, P, weight, empty="zero"))
     direct = loss.value_and_grad(T, P, weight)
-    written = loss.value_and_grad(T, P, weight, mask=None)
+    written = loss.value_and_grad(T, P, weight, scale=None)
     for ours, theirs in zip(direct, written, strict=True):
         np.testing.assert_array_equal(ours, theirs)
         assert ours.dtype == theirs.dtype

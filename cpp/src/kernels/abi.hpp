@@ -81,6 +81,8 @@ struct RowFacts {
   double power;
   double a;
   double b;
+  double c;
+  double d;
 };
 
 // What the derivatives by the elements of one row have in common.
@@ -155,6 +157,10 @@ struct LossKernels {
   // Those by the element at the class of the row, gradient and second derivative.
   void (*label_gradients)(const RowFacts& facts, const RowSlopes& slopes, const void* args,
                           bool upper_bound, double* to) noexcept;
+
+  // Those to use instead where `cheap_suits` says so of args, if there are any: see [Cheap cases].
+  const LossKernels* cheap = nullptr;
+  bool (*cheap_suits)(const void* args) noexcept = nullptr;
 };
 
 // Kernels in one computation type T.

@@ -20,7 +20,8 @@ SIMDLOSS_INLINE Row<V> broadcast_row(const RowFacts& f) {
   return {V(static_cast<E>(f.max)),   V(static_cast<E>(f.ties)),
           V(static_cast<E>(f.label)), V(static_cast<E>(f.label_weight)),
           V(static_cast<E>(f.base)),  V(static_cast<E>(f.power)),
-          V(static_cast<E>(f.a)),     V(static_cast<E>(f.b))};
+          V(static_cast<E>(f.a)),     V(static_cast<E>(f.b)),
+          V(static_cast<E>(f.c)),     V(static_cast<E>(f.d))};
 }
 template <class V>
 SIMDLOSS_INLINE Slopes<V> broadcast_slopes(const RowSlopes& s) {
@@ -43,6 +44,8 @@ struct alignas(64) RowGroup {
   double power[kRowGroup];
   double a[kRowGroup];
   double b[kRowGroup];
+  double c[kRowGroup];
+  double d[kRowGroup];
   double sums[kMaxSums][kRowGroup];
   double scales[kRowGroup];
   double slopes[kMaxSlopes][kRowGroup];
@@ -73,7 +76,8 @@ struct alignas(64) RowGroup {
     return {load_as<V>(max + i),   load_as<V>(ties + i),
             load_as<V>(label + i), load_as<V>(label_weight + i),
             load_as<V>(base + i),  load_as<V>(power + i),
-            load_as<V>(a + i),     load_as<V>(b + i)};
+            load_as<V>(a + i),     load_as<V>(b + i),
+            load_as<V>(c + i),     load_as<V>(d + i)};
   }
   template <class V>
   SIMDLOSS_INLINE Slopes<V> row_slopes(int i) const {
@@ -90,7 +94,7 @@ struct alignas(64) RowGroup {
 
   // Of row i alone.
   SIMDLOSS_INLINE RowFacts facts(int i) const {
-    return {max[i], ties[i], label[i], label_weight[i], base[i], power[i], a[i], b[i]};
+    return {max[i], ties[i], label[i], label_weight[i], base[i], power[i], a[i], b[i], c[i], d[i]};
   }
   SIMDLOSS_INLINE RowSlopes slopes_of(int i) const {
     RowSlopes found;

@@ -49,6 +49,8 @@ struct RowKernel {
       Loss::template prepare<C>(group.load_sums(i), row, args);
       row.a.store(group.a + i);
       row.b.store(group.b + i);
+      row.c.store(group.c + i);
+      row.d.store(group.d + i);
     }
   }
   static SIMDLOSS_INLINE void finish_rows(int n, const Args& args, const Group& group,
@@ -236,6 +238,8 @@ struct RowKernel {
       Loss::template prepare<C>(sums_of(from), row, *static_cast<const Args*>(args));
       facts.a = first_lane(row.a);
       facts.b = first_lane(row.b);
+      facts.c = first_lane(row.c);
+      facts.d = first_lane(row.d);
     }
   }
   static double finish(const RowSum* from, const RowFacts& facts, double,
@@ -267,6 +271,22 @@ struct RowKernel {
     }
   }
 
+  using Cheap = typename Loss::template CheapCase<T>;
+  static bool cheap_suits(const void* args) noexcept {
+    if constexpr (__is_same(Cheap, void)) {
+      return false;
+    } else {
+      return Cheap::template suits<D>(*static_cast<const Args*>(args));
+    }
+  }
+  static constexpr const LossKernels* cheap_kernels() {
+    if constexpr (__is_same(Cheap, void)) {
+      return nullptr;
+    } else {
+      return &RowKernel<Cheap, T, Isa>::kernels;
+    }
+  }
+
   static constexpr LossKernels kernels{
       {Loss::has_max, Loss::n_first > 0, Loss::n_sums > 0, Loss::n_slope_sums > 0},
       false,
@@ -280,7 +300,9 @@ struct RowKernel {
       &row_hessians,
       &slopes,
       &part_gradients,
-      &label_gradients};
+      &label_gradients,
+      cheap_kernels(),
+      &cheap_suits};
 };
 
 }  // namespace simdloss

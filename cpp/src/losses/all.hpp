@@ -2,6 +2,7 @@
 #pragma once
 
 #include "losses/categorical.hpp"
+#include "losses/categorical_focal.hpp"
 #include "losses/classification.hpp"
 #include "losses/hinge.hpp"
 #include "losses/regression.hpp"

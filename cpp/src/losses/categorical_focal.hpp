@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// What the categorical focal losses have in common.
+// The categorical focal losses.
 
 #include "losses/classes.hpp"
+#include "simd/add_exactly.hpp"
 
 namespace simdloss {
 
@@ -42,17 +43,6 @@ struct CategoricalFocal : Categorical {
             parameter<double>(gamma),
             integral ? static_cast<int>(gamma) : -1};
   }
-  template <class V, class Args>
-  static SIMDLOSS_INLINE bool is_usual(const Args& args) {
-    return args.smoothing.is_none && args.clip.is_regular && args.integral_gamma == 2;
-  }
-  template <class V, class Args>
-  static SIMDLOSS_INLINE Args usual(Args args) {
-    args.smoothing.is_none = true;
-    args.clip.is_regular = true;
-    args.integral_gamma = 2;
-    return args;
-  }
   // label(), with less to do where the options are known.
   template <class V, class Args>
   static SIMDLOSS_INLINE V known_label(V t, V w, const Args& args) {
@@ -90,6 +80,239 @@ struct CategoricalFocal : Categorical {
   template <class V, class Args>
   static SIMDLOSS_INLINE V finish(const Terms<V>& sums, const Row<V>&, const Args&) {
     return sums.values[0];
+  }
+};
+
+// Categorical focal crossentropy: sum of alpha w y (1 - q)^gamma (-ln q) over the classes, with y
+// and q as in categorical_crossentropy.
+// Domain: t, p in [0, 1], sum(p) > 0; alpha, gamma >= 0.
+// Max error: u sum of (4 + gamma |ln(1 - q)|) alpha w y (1 - q)^gamma (1 + |ln q|).
+// Source: keras.losses.categorical_focal_crossentropy; Lin et al. (2017), arXiv:1708.02002.
+struct CategoricalFocalCrossentropy : Probabilities<CategoricalFocal> {
+  static constexpr const char* name = "categorical_focal_crossentropy";
+
+  template <class V, class Args>
+  static SIMDLOSS_INLINE bool is_usual(const Args& args) {
+    return args.smoothing.is_none && args.clip.is_regular && args.integral_gamma == 2;
+  }
+  template <class V, class Args>
+  static SIMDLOSS_INLINE Args usual(Args args) {
+    args.smoothing.is_none = true;
+    args.clip.is_regular = true;
+    args.integral_gamma = 2;
+    return args;
+  }
+  template <class V, class Args>
+  static SIMDLOSS_INLINE auto terms_are_zero(V t, V w, const Row<V>& row, const Args& args) {
+    return (weight(t, w, args) == V(0)) & has_shares(row);
+  }
+
+  template <class V, class Args>
+  static SIMDLOSS_INLINE Terms<V> terms(V t, V p, V w, const Row<V>& row, const Args& args) {
+    const Parts<V> x = parts(t, p, w, row, args);
+    return {{surprise(weigh(x.weight, x.focus), x.q, args.clip),
+             where_not_clipped(p, row, args.clip, -slope(x, args))}};
+  }
+  template <class V, class Args>
+  static SIMDLOSS_INLINE Slopes<V> slopes(const Terms<V>& sums, const Row<V>& row, V scale,
+                                          const Args&) {
+    return slopes_of_sum(sums.values[1], row, scale);
+  }
+  template <class V, class Args>
+  static SIMDLOSS_INLINE V gradient(V t, V p, V w, const Row<V>& row, const Slopes<V>& s,
+                                    const Args& args) {
+    const V r = where_not_clipped(p, row, args.clip, -slope(parts(t, p, w, row, args), args));
+    return gradient_of_class(p, r, row, s);
+  }
+
+ private:
+  template <class V, class Args>
+  static SIMDLOSS_INLINE Parts<V> parts(V t, V p, V w, const Row<V>& row, const Args& args) {
+    const V quotient = share(p, row);
+    const V q = clipped(quotient, args.clip);
+    const V y = weight(t, w, args);
+    const V miss = V(1) - q;
+    const V loss = surprise(V(1), q, args.clip);
+    const V miss_rest = (V(1) - miss) - q;
+    if constexpr (Args::counts_as_float) {
+      return {y, loss, q, miss, focus(miss, miss_rest, args)};
+    }
+    // What the division lost, where q is neither clipped nor 1.
+    const V lost = fnma(quotient, row.b, p * row.a) / row.b;
+    const V rest = keep(q == quotient, keep(miss > V(0), lost));
+    return {y, loss - share_of(rest, q), q, miss, focus(miss, miss_rest - rest, args)};
+  }
+};
+
+struct UsualCategoricalFocalFromLogits;
+
+// Categorical focal crossentropy of logits: the same with q = softmax(p), never clipped.
+// Domain: t in [0, 1], p real or -inf; alpha, gamma >= 0 (in float data at most 2^30, where what
+// double rounds off of 1 - q begins to show).
+// Source: keras.losses.categorical_focal_crossentropy(from_logits=True).
+struct CategoricalFocalCrossentropyFromLogits : Logits<CategoricalFocal> {
+  static constexpr const char* name = "categorical_focal_crossentropy_from_logits";
+  static constexpr int n_first = 1;
+
+  template <class T>
+  using CheapCase = typename OfFloat<T, UsualCategoricalFocalFromLogits>::Case;
+
+  template <class V, class Args>
+  static SIMDLOSS_INLINE auto terms_are_zero(V t, V w, const Row<V>&, const Args& args) {
+    return weight(t, w, args) == V(0);
+  }
+
+  template <class V, class Args>
+  static SIMDLOSS_INLINE Terms<V> first(V, V p, V, const Row<V>& row, const Args& args) {
+    return {{keep(!(p == row.max), exponential(p, row, args))}};
+  }
+  // a: the sum of e^(p - m) without one of the largest; b: ln(1 + a).
+  template <class T, class V, class Args>
+  static SIMDLOSS_INLINE void prepare(const Terms<V>& sums, Row<V>& row, const Args&) {
+    row.a = rest_of_sum<Args>(sums.values[0], row);
+    row.b = log_of_sum<Args>(row.a);
+  }
+  template <class V, class Args>
+  static SIMDLOSS_INLINE Terms<V> terms(V t, V p, V w, const Row<V>& row, const Args& args) {
+    const Parts<V> x = parts(t, p, w, row, args);
+    return {{weigh(weigh(x.weight, x.focus), x.loss), slope(x, args)}};
+  }
+
+  // With f the derivative of the term of a class by its own loss -ln q, and F the sum of all:
+  // (F - f) q - f (1 - q), in double data the first term without another rounding: F has almost all
+  // of the error.
+  template <class V, class Args>
+  static SIMDLOSS_INLINE Slopes<V> slopes(const Terms<V>& sums, const Row<V>&, V scale,
+                                          const Args&) {
+    return {{sums.values[1], scale}};
+  }
+  template <class V, class Args>
+  static SIMDLOSS_INLINE V gradient(V t, V p, V w, const Row<V>& row, const Slopes<V>& s,
+                                    const Args& args) {
+    const Parts<V> x = parts(t, p, w, row, args);
+    const V f = slope(x, args);
+    if constexpr (Args::counts_as_float) {
+      return s.values[1] * fnma(f, x.miss, (s.values[0] - f) * x.q);
+    }
+    V others = s.values[0];
+    const V others_rest = add_exactly(others, -f);
+    const V product = others * x.q;
+    const V rest = fma(others_rest, x.q, product_error(others, x.q, product));
+    return s.values[1] * (fnma(f, x.miss, product) + rest);
+  }
+
+ private:
+  // As centered_exp().
+  template <class V, class Args>
+  static SIMDLOSS_INLINE V exponential(V z, const Row<V>& row, const Args&) {
+    if constexpr (Args::counts_as_float) {
+      return short_exp_over_power_of_two(z - row.base, row.power);
+    } else {
+      return centered_exp(z, row);
+    }
+  }
+  template <class V, class Args>
+  static SIMDLOSS_INLINE Parts<V> parts(V t, V p, V w, const Row<V>& row, const Args& args) {
+    // In units of e^m: e^p, the sum over all classes, and that over all others.
+    const auto is_max = p == row.max;
+    const V e = select(is_max, V(1), exponential(p, row, args) * inverse_of_largest<Args>(row));
+    V sum(1);
+    const V sum_rest = add_exactly(sum, row.a);
+    const V y = weight(t, w, args);
+    const V loss = distance(p, row.max) + row.b;
+    if constexpr (Args::counts_as_float) {
+      const V inverse = V(1) / sum;  // the same for the whole row
+      const V miss = select(is_max, row.a, sum - e) * inverse;
+      return {y, loss, e * inverse, miss, focus(miss, V(0), args)};
+    }
+    // Both sums as unevaluated ones, and so the ratio of the latter.
+    V below = sum;
+    const V below_rest = add_exactly(below, -e) + sum_rest;
+    const V others = select(is_max, row.a, below);
+    const V others_rest = keep(!is_max, below_rest);
+    const V miss = others / sum;
+    const V product = miss * sum;
+    const V missing = (others - product) - product_error(miss, sum, product);
+    const V rest = fnma(miss, sum_rest, missing + others_rest) / sum;
+    return {y, loss, e / sum, miss, focus(miss, rest, args)};
+  }
+};
+
+// The same of float data where gamma is 2 and labels are not smoothed: in float, as errors of 1 - q
+// count no more than twice there.
+struct UsualCategoricalFocalFromLogits : Logits<CategoricalFocal> {
+  static constexpr int n_first = 1;
+
+  template <class T>
+  using Compute = T;
+
+  template <class V, class Args>
+  static SIMDLOSS_INLINE bool suits(const Args& args) {
+    return args.smoothing.is_none && args.integral_gamma == 2;
+  }
+  template <class V, class Args>
+  static SIMDLOSS_INLINE auto terms_are_zero(V t, V w, const Row<V>&, const Args&) {
+    return w * t == V(0);
+  }
+  template <class V, class Args>
+  static SIMDLOSS_INLINE Terms<V> first(V, V p, V, const Row<V>& row, const Args&) {
+    return {{exp_below_max(p, row)}};
+  }
+  // For the largest logit m, a: 1 - q of m; b: -ln q of m; c: what makes q of centered_exp(); d: q
+  // of m.
+  template <class T, class V, class Args>
+  static SIMDLOSS_INLINE void prepare(const Terms<V>& sums, Row<V>& row, const Args&) {
+    const V rest = rest_of_sum<Args>(sums.values[0], row);
+    row.d = V(1) / (V(1) + rest);
+    row.c = row.d * inverse_of_largest<Args>(row);
+    row.b = log_of_sum<Args>(rest);
+    row.a = rest * row.d;
+  }
+  // Without alpha.
+  template <class V, class Args>
+  static SIMDLOSS_INLINE Terms<V> terms(V t, V p, V w, const Row<V>& row, const Args&) {
+    const Parts<V> x = parts(p, centered_exp(p, row), row);
+    const V y = w * t;
+    return {{weigh(y, x.focus * x.loss), slope(y, x)}};
+  }
+  template <class V, class Args>
+  static SIMDLOSS_INLINE V finish(const Terms<V>& sums, const Row<V>&, const Args& args) {
+    return V(args.alpha) * sums.values[0];
+  }
+  // (F - f) q - f (1 - q), f and F as in the general case.
+  template <class V, class Args>
+  static SIMDLOSS_INLINE Slopes<V> slopes(const Terms<V>& sums, const Row<V>&, V scale,
+                                          const Args& args) {
+    return {{sums.values[1], scale * V(args.alpha)}};
+  }
+  template <class V, class Args>
+  static SIMDLOSS_INLINE V gradient(V t, V p, V w, const Row<V>& row, const Slopes<V>& s,
+                                    const Args&) {
+    const V e = short_exp_over_power_of_two(p - row.base, row.power);
+    const Parts<V> x = parts(p, e, row);
+    const V f = slope(w * t, x);
+    return s.values[1] * fnma(f, x.miss, (s.values[0] - f) * x.q);
+  }
+
+ private:
+  template <class V>
+  struct Parts {
+    V loss;  // -ln q
+    V q;
+    V miss;   // 1 - q
+    V focus;  // miss^2
+  };
+  template <class V>
+  static SIMDLOSS_INLINE Parts<V> parts(V p, V e, const Row<V>& row) {
+    const auto is_max = p == row.max;
+    const V loss = distance(p, row.max) + row.b;
+    const V miss = select(is_max, row.a, fnma(e, row.c, V(1)));
+    return {loss, select(is_max, row.d, e * row.c), miss, miss * miss};
+  }
+  // The derivative of y miss^2 loss by the loss: y (miss^2 + 2 miss q loss).
+  template <class V>
+  static SIMDLOSS_INLINE V slope(V y, const Parts<V>& x) {
+    return weigh(y, x.miss * fma(x.q + x.q, x.loss, x.miss));
   }
 };
 

@@ -91,8 +91,10 @@ struct Row {
   V label_weight;  // and the weight of that class
   V base;          // what center() leaves for all that follows
   V power;
-  V a;  // what prepare() leaves for terms(), finish() and slopes()
+  V a;  // what prepare() leaves for all that follows
   V b;
+  V c;
+  V d;
 };
 
 // The most sums that a stage makes.
@@ -135,6 +137,10 @@ struct Slopes {
 // [Zero terms] Of one-hot labels all but one are 0, and a wide row has whole vectors of them. With
 // has_zero_terms, terms() makes nothing but zeros of elements for which terms_are_zero(t, w, row,
 // args), and may be passed over where all elements of a vector are such.
+//
+// [Cheap cases] With some arguments a loss can be cheaper than all of with_known_options(), in another
+// type of computation say. Then CheapCase<T> is a loss of the same Args<T>, for those args of which
+// CheapCase<T>::suits<V>(args) is true.
 struct RowLoss {
   static constexpr LossKind kind = LossKind::kRowwise;
   static constexpr Target target = Target::kLabel;
@@ -159,6 +165,9 @@ struct RowLoss {
   static constexpr bool has_kept = false;          // see [Kept elements]
   static constexpr bool has_zero_terms = false;    // see [Zero terms]
 
+  template <class T>
+  using CheapCase = void;
+
   // What a curvature becomes that shall bound the Hessian: see Curvature.
   template <class V>
   static SIMDLOSS_INLINE V upper_bound(V curvature) {
@@ -175,6 +184,16 @@ struct RowLoss {
   static Args<T> args(const Settings&) {
     return {};
   }
+};
+
+// A CheapCase of float data alone.
+template <class T, class Loss>
+struct OfFloat {
+  using Case = void;
+};
+template <class Loss>
+struct OfFloat<float, Loss> {
+  using Case = Loss;
 };
 
 // A loss that is no formula of a row's elements.

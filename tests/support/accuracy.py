@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+import simdloss
 from spec.bound import Row
 from spec.case import Cells
 from spec.domain import FloatArray
@@ -128,10 +129,17 @@ def choose(
     return np.array(rows)
 
 
-def measure(source: Pool, chosen: Indices) -> Iterator[Measurement]:
-    """The errors of rows of a pool."""
-    fmt = FORMATS[source.dtype]
-    for computed, indices in zip(source.losses(chosen).tolist(), chosen, strict=True):
+def measure(
+    source: Pool, chosen: Indices, isas: Sequence[str] | None = None
+) -> Iterator[Measurement]:
+    """The errors of rows of a pool, on each instruction set; on the active one by default."""
+    fmt, losses = FORMATS[source.dtype], []
+    for isa in isas or [simdloss.active_isa()]:
+        with simdloss.using_isa(isa):
+            assert simdloss.active_isa() == isa
+            losses.append(source.losses(chosen).tolist())
+    for indices, *found in zip(chosen, *losses, strict=True):
         exact = source.row(indices)
-        error = exact.error(computed, fmt, fmt)
-        yield Measurement(error, computed, float(exact.value), source, indices)
+        for computed in found:
+            error = exact.error(computed, fmt, fmt)
+            yield Measurement(error, computed, float(exact.value), source, indices)

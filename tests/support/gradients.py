@@ -157,6 +157,7 @@ def measure(
     computed = {}
     for isa in isas or [simdloss.active_isa()]:
         with simdloss.using_isa(isa):
+            assert simdloss.active_isa() == isa
             computed[isa] = derivatives(source, rows, which)
     for i, row in enumerate(rows):
         columns = range(n) if n <= most else rng.choice(n, most, replace=False).tolist()

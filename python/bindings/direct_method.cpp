@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// _core.direct_method, a decorator for methods of loss classes: a call with nothing but arrays (and
-// `out`) goes to the native callable at once, any other call to the method as it is written: a frame
-// of Python, with options to fill in, is a good part of a call on a small batch.
+// _core.direct_method, a decorator for methods of loss classes: a call with nothing but arrays goes
+// to the native callable at once, any other call to the method as it is written: a frame of Python,
+// with options to fill in, is a good part of a call on a small batch.
 //
 // It answers like the function that it wraps, but is none: what asks for types.FunctionType, as
 // autospec of unittest.mock does, sees some callable.

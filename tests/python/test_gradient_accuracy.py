@@ -7,11 +7,13 @@ A is the sum of the absolute terms of the derivative, see tests/spec. The sweep 
 
 from __future__ import annotations
 
+import math
 from operator import attrgetter
 
 import numpy as np
 import pytest
 
+from simdloss import losses
 from support.accuracy import choose, make_pool, pool
 from support.gradients import GRADIENT_VARIANTS, Which, has_hessian, measure
 from support.variants import BY_NAME, ISAS, Variant, both_widths
@@ -56,6 +58,20 @@ def test_hessian_is_within_the_bound(variant: Variant, dtype: str, n_cols: int) 
     if not has_hessian(variant):
         pytest.skip("no second derivatives are offered: test_which_losses_have_a_hessian")
     assert_within_bounds(variant, dtype, n_cols, "hessian")
+
+
+@both_widths
+def test_focal_loss_of_a_class_that_leads(dtype: str) -> None:
+    """Nothing of the sum over all classes may be left beside its gradient, which is far smaller."""
+    for lead in (1.0, 7.0, 20.0, 30.0):
+        miss = 1 / (1 + math.exp(lead))
+        share, loss = 1 - miss, math.log1p(math.exp(-lead))
+        expected = 0.25 * miss * miss * (miss + 2 * share * loss)
+        focal = losses.CategoricalFocalCrossentropy(from_logits=True, reduction="sum", dtype=dtype)
+        t, z = np.array([[1, 0]], dtype), np.array([[lead, 0]], dtype)
+        np.testing.assert_allclose(
+            focal.value_and_grad(t, z)[1], [[-expected, expected]], rtol=32 * np.finfo(dtype).eps
+        )
 
 
 @both_widths

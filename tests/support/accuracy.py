@@ -72,13 +72,15 @@ class Measurement:
     exact: float
     pool: Pool
     chosen: Indices
+    isa: str
 
     def __str__(self) -> str:
         t, p = self.pool.t[self.chosen[:3]].tolist(), self.pool.p[self.chosen[:3]].tolist()
         more = "..." if self.chosen.size > 3 else ""
         return (
             f"{self.error:.3f} of the bound: {self.computed!r} instead of {self.exact!r} for "
-            f"{self.chosen.size} elements, y_true={t}{more}, y_pred={p}{more} ({self.pool.regime})"
+            f"{self.chosen.size} elements, y_true={t}{more}, y_pred={p}{more} "
+            f"({self.pool.regime}, {self.isa})"
         )
 
 
@@ -133,13 +135,13 @@ def measure(
     source: Pool, chosen: Indices, isas: Sequence[str] | None = None
 ) -> Iterator[Measurement]:
     """The errors of rows of a pool, on each instruction set; on the active one by default."""
-    fmt, losses = FORMATS[source.dtype], []
+    fmt, losses = FORMATS[source.dtype], {}
     for isa in isas or [simdloss.active_isa()]:
         with simdloss.using_isa(isa):
             assert simdloss.active_isa() == isa
-            losses.append(source.losses(chosen).tolist())
-    for indices, *found in zip(chosen, *losses, strict=True):
+            losses[isa] = source.losses(chosen).tolist()
+    for indices, *found in zip(chosen, *losses.values(), strict=True):
         exact = source.row(indices)
-        for computed in found:
+        for isa, computed in zip(losses, found, strict=True):
             error = exact.error(computed, fmt, fmt)
-            yield Measurement(error, computed, float(exact.value), source, indices)
+            yield Measurement(error, computed, float(exact.value), source, indices, isa)

@@ -116,7 +116,7 @@ class Measurement:
             f"{self.error:.3f} of the bound: {self.computed!r} instead of {self.exact!r} for "
             f"element {self.column} of {len(t)}, (y_true, y_pred) = "
             f"({self.pool.t[own].item()!r}, {self.pool.p[own].item()!r}), in the row "
-            f"y_true={t[shown]}, y_pred={p[shown]} ({self.pool.regime})"
+            f"y_true={t[shown]}, y_pred={p[shown]} ({self.pool.regime}, {self.isa})"
         )
 
 

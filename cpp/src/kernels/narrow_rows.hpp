@@ -37,7 +37,8 @@ struct NarrowRows {
 
   alignas(kAlignment) T t[kSize];
   alignas(kAlignment) T p[kSize];
-  alignas(kAlignment) mutable T derived[kSize];  // [Kept elements], then derivatives
+  // [Kept elements] or [Float exponentials], then derivatives.
+  alignas(kAlignment) mutable T derived[kSize];
   const RowBlock& block;
   std::int64_t begin;
 
@@ -143,30 +144,33 @@ struct NarrowRows {
     return W(E(1));
   }
 
-  static SIMDLOSS_INLINE void store_wide(V x, double* to) {
-    if constexpr (sizeof(C) == sizeof(double)) {
+  template <class W>
+  static SIMDLOSS_INLINE void store_wide(W x, double* to) {
+    using D = typename Wide::D;
+    if constexpr (sizeof(typename W::Element) == sizeof(double)) {
       x.store(to);
     } else {
-      using D = typename Wide::D;
       widen_part<0>(x).store(to);
-      if constexpr (V::kWidth > D::kWidth) widen_part<1>(x).store(to + D::kWidth);
+      if constexpr (W::kWidth > D::kWidth) widen_part<1>(x).store(to + D::kWidth);
     }
   }
 
   void find_max(int n, const Args& args, Group& group, bool with_slopes) const {
-    for (int i = 0; i < n; i += V::kWidth) {
+    using S = typename Wide::Exps::Scanned;
+    using W = Vec<S, Isa>;
+    for (int i = 0; i < n; i += W::kWidth) {
       const std::int64_t from = start(i);
       const auto scan = [&](std::int64_t j) SIMDLOSS_INLINE_LAMBDA {
-        return Loss::scan(label<V>(j, from), prediction<V>(j, from), args);
+        return Loss::scan(label<W>(j, from), prediction<W>(j, from), args);
       };
-      V largest(-Limits<C>::kInfinity);
+      W largest(-Limits<S>::kInfinity);
       for (std::int64_t j = 0; j < block.n_cols; ++j) largest = max(largest, scan(j));
-      largest = largest + V(C(0));
+      largest = largest + W(S(0));
       store_wide(largest, group.max + i);
       if (!(Loss::slopes_need_ties && with_slopes)) continue;
-      V ties(C(0));
+      W ties(S(0));
       for (std::int64_t j = 0; j < block.n_cols; ++j) {
-        ties = ties + keep(scan(j) == largest, V(C(1)));
+        ties = ties + keep(scan(j) == largest, W(S(1)));
       }
       store_wide(ties, group.ties + i);
     }
@@ -182,6 +186,7 @@ struct NarrowRows {
   SIMDLOSS_INLINE void add_up_sums(int n, const Args& args, Group& group,
                                    const RowDerivatives* to) const {
     if constexpr (Loss::is_light) return add_up_in_registers<kStage>(n, args, group);
+    if constexpr (Loss::has_float_exps && kStage == kFirst) make_exps(n, group);
     alignas(64) C cells[kUsed][kMaxCols * V::kWidth];
     for (int i = 0; i < n; i += V::kWidth) {
       const std::int64_t from = start(i);
@@ -189,8 +194,9 @@ struct NarrowRows {
       V ties(C(0));
       for (std::int64_t j = 0; j < block.n_cols; ++j) {
         const V x = prediction<V>(j, from);
+        const V e = Loss::has_float_exps ? column<V>(derived, j, from) : V(C(0));
         const Terms<V> terms =
-            Wide::template terms_of<kStage>(label<V>(j, from), x, weight<V>(j), known, args);
+            Wide::template terms_of<kStage>(e, label<V>(j, from), x, weight<V>(j), known, args);
         if constexpr (Wide::template kCounts<kStage>) ties = ties + keep(x == known.max, V(C(1)));
         if constexpr (Wide::template kKeeps<kStage>) {
           if (to != nullptr) put_column(Loss::kept(x, known), derived, j, from);
@@ -205,6 +211,17 @@ struct NarrowRows {
     }
   }
 
+  SIMDLOSS_INLINE void make_exps(int n, const Group& group) const {
+    using F = Vec<T, Isa>;
+    for (int i = 0; i < n; i += F::kWidth) {
+      const std::int64_t from = start(i);
+      const Row<F> known = group.template rows<F>(i);
+      for (std::int64_t j = 0; j < block.n_cols; ++j) {
+        put_column(Loss::exponential(prediction<F>(j, from), known), derived, j, from);
+      }
+    }
+  }
+
   // The terms of light formulas are made where they are added, as stores would take longer than they.
   template <Stage kStage>
   void add_up_in_registers(int n, const Args& args, Group& group) const {
@@ -213,8 +230,8 @@ struct NarrowRows {
       const Row<V> known = group.template rows<V>(i);
       Wide::Sums::template sum_each_of_columns<Wide::n_sums(kStage)>(
           [&](int j) SIMDLOSS_INLINE_LAMBDA {
-            return Wide::template terms_of<kStage>(label<V>(j, from), prediction<V>(j, from),
-                                                   weight<V>(j), known, args);
+            return Wide::template terms_of<kStage>(
+                V(C(0)), label<V>(j, from), prediction<V>(j, from), weight<V>(j), known, args);
           },
           block.n_cols, group.sums[0] + i, kRowGroup);
     }
@@ -223,7 +240,10 @@ struct NarrowRows {
   template <class W>
   SIMDLOSS_INLINE W gradient(std::int64_t j, std::int64_t from, const Row<W>& known,
                              const Slopes<W>& s, const Args& args) const {
-    if constexpr (Wide::template kKeeps<kTerms>) {
+    if constexpr (Loss::has_float_exps) {
+      return Loss::gradient(column<W>(derived, j, from), label<W>(j, from), prediction<W>(j, from),
+                            weight<W>(j), known, s, args);
+    } else if constexpr (Wide::template kKeeps<kTerms>) {
       return Loss::gradient_of_kept(column<W>(derived, j, from), label<W>(j, from),
                                     prediction<W>(j, from), weight<W>(j), known, s, args);
     } else {

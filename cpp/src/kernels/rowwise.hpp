@@ -37,7 +37,7 @@ struct RowKernel {
     if constexpr (Loss::has_center) {
       for (int i = 0; i < n; i += D::kWidth) {
         Row<D> row = group.load(i);
-        Loss::template center<C>(row);
+        Loss::template center<T>(row);
         row.base.store(group.base + i);
         row.power.store(group.power + i);
       }
@@ -190,19 +190,21 @@ struct RowKernel {
   static void accumulate(Stage stage, const RowPart& part, const RowFacts& facts, const void* args,
                          RowState& state) noexcept {
     const Args typed = *static_cast<const Args*>(args);
-    const typename Wide::template Elements<C> row(part);
     const bool for_slopes = stage == kSlopeTerms;
     if constexpr (Loss::has_max) {
+      using S = typename Wide::Exps::Scanned;
+      const typename Wide::template Elements<S> row(part);
       if (stage == kMax) {
-        state.max =
-            static_cast<double>(Wide::max_of(row, part.n, typed, static_cast<C>(state.max)) + C(0));
+        const S largest = Wide::Scan::max_of(row, part.n, typed, static_cast<S>(state.max)) + S(0);
+        state.max = static_cast<double>(largest);
         return;
       }
       if (Loss::slopes_need_ties && for_slopes) {
-        const C largest = static_cast<C>(facts.max);
-        state.ties += static_cast<double>(Wide::count_of(row, part.n, largest, typed));
+        const S largest = static_cast<S>(facts.max);
+        state.ties += static_cast<double>(Wide::Scan::count_of(row, part.n, largest, typed));
       }
     }
+    const typename Wide::template Elements<C> row(part);
     typename Wide::Found found{0, nullptr};
     if (stage == kFirst) {
       if constexpr (Loss::n_first > 0) {
@@ -228,7 +230,7 @@ struct RowKernel {
     Row<D> row = broadcast_row<D>(facts);
     if (from == nullptr) {
       if constexpr (Loss::has_center) {
-        Loss::template center<C>(row);
+        Loss::template center<T>(row);
         facts.base = first_lane(row.base);
         facts.power = first_lane(row.power);
       }
@@ -271,7 +273,7 @@ struct RowKernel {
     }
   }
 
-  using Cheap = typename Loss::template CheapCase<T>;
+  using Cheap = typename Loss::template CheapCase<T, Isa>;
   static bool cheap_suits(const void* args) noexcept {
     if constexpr (__is_same(Cheap, void)) {
       return false;
@@ -283,6 +285,8 @@ struct RowKernel {
     if constexpr (__is_same(Cheap, void)) {
       return nullptr;
     } else {
+      static_assert(Loss::has_max == Cheap::has_max && Loss::n_first == Cheap::n_first &&
+                    Loss::n_sums == Cheap::n_sums && Loss::n_slope_sums == Cheap::n_slope_sums);
       return &RowKernel<Cheap, T, Isa>::kernels;
     }
   }

@@ -9,8 +9,10 @@
 #include "kernels/prefetch.hpp"
 #include "kernels/row_elements.hpp"
 #include "kernels/row_group.hpp"
+#include "kernels/row_scan.hpp"
 #include "kernels/row_sum.hpp"
 #include "kernels/stream.hpp"
+#include "kernels/tile_exps.hpp"
 #include "kernels/unrolled.hpp"
 #include "losses/loss.hpp"
 #include "simd/vec.hpp"
@@ -41,6 +43,8 @@ struct WideRows {
 
   template <class E>
   using Elements = RowElements<Loss, T, E, Isa>;
+  using Exps = TileExps<Loss, T, Isa>;
+  using Scan = RowScan<Loss, Elements<typename Exps::Scanned>>;
   template <class E>
   SIMDLOSS_INLINE Elements<E> row(int i) const {
     // To a row's place in the next group, unless two of them are too many for the cache.
@@ -69,9 +73,13 @@ struct WideRows {
     return n_sums(kTerms);
   }
 
+  // e: the [Float exponentials], if there are any.
   template <Stage kStage>
-  static SIMDLOSS_INLINE Terms<V> terms_of(V t, V p, V w, const Row<V>& known, const Args& args) {
-    if constexpr (kStage == kFirst) {
+  static SIMDLOSS_INLINE Terms<V> terms_of(V e, V t, V p, V w, const Row<V>& known,
+                                           const Args& args) {
+    if constexpr (Loss::has_float_exps) {
+      return kStage == kFirst ? Loss::first(e, p, known) : Loss::terms(e, t, p, w, known, args);
+    } else if constexpr (kStage == kFirst) {
       return Loss::first(t, p, w, known, args);
     } else {
       return Loss::terms(t, p, w, known, args);
@@ -81,8 +89,8 @@ struct WideRows {
   static SIMDLOSS_INLINE Terms<V> terms_at(const Elements<C>& row, std::int64_t i,
                                            std::int64_t left, const Row<V>& known,
                                            const Args& args) {
-    return terms_of<kStage>(row.label(i, left), row.prediction(i, left), row.weight(i, left), known,
-                            args);
+    return terms_of<kStage>(V(C(0)), row.label(i, left), row.prediction(i, left),
+                            row.weight(i, left), known, args);
   }
 
   // The terms of light formulas, made where they are added: a source for RowSums::add_each().
@@ -150,13 +158,16 @@ struct WideRows {
     // Copies that no store in the loop can change.
     const Row<V> known = broadcast_row<V>(facts);
     const Args args = arguments;
+    const auto known_in_float = broadcast_row<typename Exps::F>(facts);
+    Exps exps;
     C* const keep_at = found.kept;
     std::int64_t ties = 0;
     const auto at = [&](std::int64_t i, std::int64_t left) SIMDLOSS_INLINE_LAMBDA {
       row.prefetch_both(from + i, kStage == kTerms ? row.next : kAhead);
       const V p = row.prediction(from + i, left);
-      const Terms<V> terms =
-          terms_of<kStage>(row.label(from + i, left), p, row.weight(from + i, left), known, args);
+      const V e = Exps::kThere ? Elements<C>::load(exps.values + i, left) : V(C(0));
+      const Terms<V> terms = terms_of<kStage>(e, row.label(from + i, left), p,
+                                              row.weight(from + i, left), known, args);
       V kept = p;  // made before anything is stored, so that it is not made twice
       if constexpr (kKeeps<kStage>) kept = Loss::kept(p, known);
       if constexpr (kCounts<kStage>) ties += count_first(p == known.max, left);
@@ -172,12 +183,16 @@ struct WideRows {
     if constexpr (kStage == kTerms && Loss::has_zero_terms) {
       std::int64_t places[kTile<T> / V::kWidth];
       const std::int64_t left_out = find_terms<kUsed>(row, from, n, known, args, tile, places);
+      if (left_out == 0) exps.make(row.p + from, 0, n, known_in_float);
       for (int k = 0; i + left_out < n; ++k, i += V::kWidth) {
         const std::int64_t place = left_out > 0 ? places[k] : i;
-        at(place, n - place < V::kWidth ? n - place : V::kWidth);
+        const std::int64_t left = n - place < V::kWidth ? n - place : V::kWidth;
+        if (left_out > 0) exps.make(row.p + from, place, left, known_in_float);
+        at(place, left);
       }
       return;
     }
+    exps.make(row.p + from, 0, n, known_in_float);
     for (; i + V::kWidth <= n; i += V::kWidth) at(i, V::kWidth);
     if (i < n) at(i, n - i);
     found.ties += ties;
@@ -245,45 +260,13 @@ struct WideRows {
     }
   }
 
-  static SIMDLOSS_INLINE C max_of(const Elements<C>& row, std::int64_t n, const Args& args,
-                                  C largest) {
-    V lanes(largest);
-    V more[3] = {lanes, lanes, lanes};  // so that no maximum waits for the one before
-    std::int64_t i = 0;
-    for (; i + 4 * V::kWidth <= n; i += 4 * V::kWidth) {
-      lanes = max(lanes, scan(row, i, V::kWidth, args));
-      more[0] = max(more[0], scan(row, i + V::kWidth, V::kWidth, args));
-      more[1] = max(more[1], scan(row, i + 2 * V::kWidth, V::kWidth, args));
-      more[2] = max(more[2], scan(row, i + 3 * V::kWidth, V::kWidth, args));
-    }
-    lanes = max(max(lanes, more[0]), max(more[1], more[2]));
-    for (; i + V::kWidth <= n; i += V::kWidth) {
-      lanes = max(lanes, scan(row, i, V::kWidth, args));
-    }
-    if (i < n) lanes = max(lanes, select_first(scan(row, i, n - i, args), n - i, lanes));
-    return max_lane(lanes);
-  }
-  static SIMDLOSS_INLINE V scan(const Elements<C>& row, std::int64_t i, std::int64_t left,
-                                const Args& args) {
-    prefetch<V>(row.p + i);
-    return Loss::scan(row.label(i, left), row.prediction(i, left), args);
-  }
-  static SIMDLOSS_INLINE std::int64_t count_of(const Elements<C>& row, std::int64_t n, C value,
-                                               const Args& args) {
-    std::int64_t count = 0;
-    for (std::int64_t i = 0; i < n; i += V::kWidth) {
-      const std::int64_t left = n - i < V::kWidth ? n - i : V::kWidth;
-      count += count_first(scan(row, i, left, args) == V(value), left);
-    }
-    return count;
-  }
-
   SIMDLOSS_INLINE void find_max(int n, const Args& args, Group& group, bool with_slopes) const {
     for (int i = 0; i < n; ++i) {
-      const C largest = max_of(row<C>(i), block.n_cols, args, -Limits<C>::kInfinity) + C(0);
+      using S = typename Exps::Scanned;
+      const S largest = Scan::max_of(row<S>(i), block.n_cols, args, -Limits<S>::kInfinity) + S(0);
       group.max[i] = static_cast<double>(largest);
       if (Loss::slopes_need_ties && with_slopes) {
-        group.ties[i] = static_cast<double>(count_of(row<C>(i), block.n_cols, largest, args));
+        group.ties[i] = static_cast<double>(Scan::count_of(row<S>(i), block.n_cols, largest, args));
       }
     }
   }
@@ -353,6 +336,8 @@ struct WideRows {
     const Elements<G> row(part);
     const Row<W> known = broadcast_row<W>(facts);
     const Slopes<W> s = broadcast_slopes<W>(slopes);
+    const auto known_in_float = broadcast_row<typename Exps::F>(facts);
+    Exps exps;
     W zero(G(0));
     const auto at = [&](std::int64_t i, std::int64_t left) SIMDLOSS_INLINE_LAMBDA {
       const W t = row.label(i, left);
@@ -360,7 +345,14 @@ struct WideRows {
       const W w = row.weight(i, left);
       T* const target = static_cast<T*>(to.gradient) + i;
       W x(G(0));
-      if constexpr (kKept) {
+      if constexpr (Loss::has_float_exps) {
+        const std::int64_t in_tile = i % kTile<T>;
+        if (in_tile == 0) {
+          const std::int64_t n = part.n - i < kTile<T> ? part.n - i : kTile<T>;
+          exps.make(row.p + i, 0, n, known_in_float);
+        }
+        x = Loss::gradient(Elements<G>::load(exps.values + in_tile, left), t, p, w, known, s, args);
+      } else if constexpr (kKept) {
         x = Loss::gradient_of_kept(Elements<G>::load(target, left), t, p, w, known, s, args);
       } else if constexpr (!Loss::has_label_only) {
         x = Loss::gradient(t, p, w, known, s, args);

@@ -144,7 +144,10 @@ struct CategoricalFocalCrossentropy : Probabilities<CategoricalFocal> {
   }
 };
 
-struct UsualCategoricalFocalFromLogits;
+template <class T, class Isa>
+struct CheapFocal {
+  using Loss = void;
+};
 
 // Categorical focal crossentropy of logits: the same with q = softmax(p), never clipped.
 // Domain: t in [0, 1], p real or -inf; alpha, gamma >= 0 (in float data at most 2^30, where what
@@ -154,8 +157,8 @@ struct CategoricalFocalCrossentropyFromLogits : Logits<CategoricalFocal> {
   static constexpr const char* name = "categorical_focal_crossentropy_from_logits";
   static constexpr int n_first = 1;
 
-  template <class T>
-  using CheapCase = typename OfFloat<T, UsualCategoricalFocalFromLogits>::Case;
+  template <class T, class Isa>
+  using CheapCase = typename CheapFocal<T, Isa>::Loss;
 
   template <class V, class Args>
   static SIMDLOSS_INLINE auto terms_are_zero(V t, V w, const Row<V>&, const Args& args) {
@@ -238,82 +241,88 @@ struct CategoricalFocalCrossentropyFromLogits : Logits<CategoricalFocal> {
   }
 };
 
-// The same of float data where gamma is 2 and labels are not smoothed: in float, as errors of 1 - q
-// count no more than twice there.
+// The same of float data where gamma is 2 and labels are not smoothed, with exponentials in float: a
+// relative error of theirs is at most twice as large in (1 - q)^2.
 struct UsualCategoricalFocalFromLogits : Logits<CategoricalFocal> {
   static constexpr int n_first = 1;
-
-  template <class T>
-  using Compute = T;
+  static constexpr bool has_float_exps = true;
 
   template <class V, class Args>
   static SIMDLOSS_INLINE bool suits(const Args& args) {
     return args.smoothing.is_none && args.integral_gamma == 2;
   }
   template <class V, class Args>
-  static SIMDLOSS_INLINE auto terms_are_zero(V t, V w, const Row<V>&, const Args&) {
-    return w * t == V(0);
+  static SIMDLOSS_INLINE V weight(V t, V w, const Args& args) {
+    return V(args.alpha) * (w * t);
   }
   template <class V, class Args>
-  static SIMDLOSS_INLINE Terms<V> first(V, V p, V, const Row<V>& row, const Args&) {
-    return {{exp_below_max(p, row)}};
+  static SIMDLOSS_INLINE auto terms_are_zero(V t, V w, const Row<V>&, const Args& args) {
+    return weight(t, w, args) == V(0);
   }
-  // For the largest logit m, a: 1 - q of m; b: -ln q of m; c: what makes q of centered_exp(); d: q
-  // of m.
+
+  template <class V>
+  static SIMDLOSS_INLINE V exponential(V z, const Row<V>& row) {
+    return centered_exp(z, row);
+  }
+  template <class V>
+  static SIMDLOSS_INLINE Terms<V> first(V e, V p, const Row<V>& row) {
+    return {{keep(!(p == row.max), e)}};
+  }
+  // Of the largest logit, a: 1 - q, b: -ln q, d: q. c: q of others is that times e.
   template <class T, class V, class Args>
   static SIMDLOSS_INLINE void prepare(const Terms<V>& sums, Row<V>& row, const Args&) {
     const V rest = rest_of_sum<Args>(sums.values[0], row);
-    row.d = V(1) / (V(1) + rest);
-    row.c = row.d * inverse_of_largest<Args>(row);
     row.b = log_of_sum<Args>(rest);
+    row.d = V(1) / (V(1) + rest);
     row.a = rest * row.d;
-  }
-  // Without alpha.
-  template <class V, class Args>
-  static SIMDLOSS_INLINE Terms<V> terms(V t, V p, V w, const Row<V>& row, const Args&) {
-    const Parts<V> x = parts(p, centered_exp(p, row), row);
-    const V y = w * t;
-    return {{weigh(y, x.focus * x.loss), slope(y, x)}};
+    row.c = row.d * inverse_of_largest<Args>(row);
   }
   template <class V, class Args>
-  static SIMDLOSS_INLINE V finish(const Terms<V>& sums, const Row<V>&, const Args& args) {
-    return V(args.alpha) * sums.values[0];
+  static SIMDLOSS_INLINE Terms<V> terms(V e, V t, V p, V w, const Row<V>& row, const Args& args) {
+    const Parts<V> x = parts(e, t, p, w, row, args);
+    return {{weigh(x.weight, x.miss * x.miss * x.loss), slope(x)}};
   }
-  // (F - f) q - f (1 - q), f and F as in the general case.
   template <class V, class Args>
   static SIMDLOSS_INLINE Slopes<V> slopes(const Terms<V>& sums, const Row<V>&, V scale,
-                                          const Args& args) {
-    return {{sums.values[1], scale * V(args.alpha)}};
+                                          const Args&) {
+    return {{sums.values[1], scale}};
   }
   template <class V, class Args>
-  static SIMDLOSS_INLINE V gradient(V t, V p, V w, const Row<V>& row, const Slopes<V>& s,
-                                    const Args&) {
-    const V e = short_exp_over_power_of_two(p - row.base, row.power);
-    const Parts<V> x = parts(p, e, row);
-    const V f = slope(w * t, x);
+  static SIMDLOSS_INLINE V gradient(V e, V t, V p, V w, const Row<V>& row, const Slopes<V>& s,
+                                    const Args& args) {
+    const Parts<V> x = parts(e, t, p, w, row, args);
+    const V f = slope(x);
     return s.values[1] * fnma(f, x.miss, (s.values[0] - f) * x.q);
   }
 
  private:
   template <class V>
   struct Parts {
-    V loss;  // -ln q
+    V weight;  // w alpha t
+    V loss;    // -ln q
     V q;
-    V miss;   // 1 - q
-    V focus;  // miss^2
+    V miss;  // 1 - q
   };
-  template <class V>
-  static SIMDLOSS_INLINE Parts<V> parts(V p, V e, const Row<V>& row) {
+  template <class V, class Args>
+  static SIMDLOSS_INLINE Parts<V> parts(V e, V t, V p, V w, const Row<V>& row, const Args& args) {
     const auto is_max = p == row.max;
-    const V loss = distance(p, row.max) + row.b;
-    const V miss = select(is_max, row.a, fnma(e, row.c, V(1)));
-    return {loss, select(is_max, row.d, e * row.c), miss, miss * miss};
+    return {weight(t, w, args), distance(p, row.max) + row.b, select(is_max, row.d, e * row.c),
+            select(is_max, row.a, fnma(e, row.c, V(1)))};
   }
-  // The derivative of y miss^2 loss by the loss: y (miss^2 + 2 miss q loss).
+  // The derivative of weight miss^2 loss by the loss: weight (miss^2 + 2 miss q loss).
   template <class V>
-  static SIMDLOSS_INLINE V slope(V y, const Parts<V>& x) {
-    return weigh(y, x.miss * fma(x.q + x.q, x.loss, x.miss));
+  static SIMDLOSS_INLINE V slope(const Parts<V>& x) {
+    return weigh(x.weight, x.miss * fma(x.q + x.q, x.loss, x.miss));
   }
+};
+// Not of float64; nor without fma, where exponentials have larger errors.
+template <class Isa>
+struct CheapFocal<float, Isa> {
+  using Loss = UsualCategoricalFocalFromLogits;
+};
+template <>
+struct CheapFocal<float, isa::Baseline> {
+  using Loss = void;
 };
 
 }  // namespace simdloss

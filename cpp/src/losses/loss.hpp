@@ -138,9 +138,13 @@ struct Slopes {
 // has_zero_terms, terms() makes nothing but zeros of elements for which terms_are_zero(t, w, row,
 // args), and may be passed over where all elements of a vector are such.
 //
-// [Cheap cases] With some arguments a loss can be cheaper than all of with_known_options(), in another
-// type of computation say. Then CheapCase<T> is a loss of the same Args<T>, for those args of which
-// CheapCase<T>::suits<V>(args) is true.
+// [Float exponentials] Of float data a loss that computes in double can have its exponentials made in
+// float, in vectors of twice as many lanes: exponential(p, row), with has_float_exps. first(e, p,
+// row), terms(e, t, p, w, row, args) and gradient(e, t, p, w, row, s, args) get them in double, the
+// same e each time.
+//
+// [Cheap cases] For some arguments there may be a faster way to the same loss. CheapCase<T, Isa> is
+// then a loss with the same Args<T> and stages, for those args of which suits<V>(args) is true.
 struct RowLoss {
   static constexpr LossKind kind = LossKind::kRowwise;
   static constexpr Target target = Target::kLabel;
@@ -164,8 +168,9 @@ struct RowLoss {
   static constexpr bool has_label_only = false;    // all derivatives but that of the label are 0
   static constexpr bool has_kept = false;          // see [Kept elements]
   static constexpr bool has_zero_terms = false;    // see [Zero terms]
+  static constexpr bool has_float_exps = false;    // see [Float exponentials]
 
-  template <class T>
+  template <class T, class Isa>
   using CheapCase = void;
 
   // What a curvature becomes that shall bound the Hessian: see Curvature.
@@ -184,16 +189,6 @@ struct RowLoss {
   static Args<T> args(const Settings&) {
     return {};
   }
-};
-
-// A CheapCase of float data alone.
-template <class T, class Loss>
-struct OfFloat {
-  using Case = void;
-};
-template <class Loss>
-struct OfFloat<float, Loss> {
-  using Case = Loss;
 };
 
 // A loss that is no formula of a row's elements.

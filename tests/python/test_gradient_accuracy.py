@@ -25,6 +25,7 @@ ROWS = {1: PAIRS, 10: 4, 1000: 2}
 # All but `baseline` have the same bits, which test_gradient_bits checks.
 DISTINCT_ISAS = [i for i in ISAS if i in (ISAS[0], "baseline")]
 lengths = pytest.mark.parametrize("n_cols", ROWS)
+SOFTMAX = ["categorical_crossentropy_from_logits", "sparse_categorical_crossentropy_from_logits"]
 
 
 def assert_within_bounds(variant: Variant, dtype: str, n_cols: int, which: Which) -> None:
@@ -61,23 +62,36 @@ def test_hessian_is_within_the_bound(variant: Variant, dtype: str, n_cols: int) 
 
 
 @both_widths
-def test_focal_loss_of_a_class_that_leads(dtype: str) -> None:
+@pytest.mark.parametrize("n_cols", [2, 10, 40, 1000])
+def test_focal_loss_of_a_class_that_leads(dtype: str, n_cols: int) -> None:
     """Nothing of the sum over all classes may be left beside its gradient, which is far smaller."""
+    focal = losses.CategoricalFocalCrossentropy(from_logits=True, reduction="sum", dtype=dtype)
     for lead in (1.0, 7.0, 20.0, 30.0):
-        miss = 1 / (1 + math.exp(lead))
-        share, loss = 1 - miss, math.log1p(math.exp(-lead))
+        others = (n_cols - 1) * math.exp(-lead)
+        share, miss, loss = 1 / (1 + others), others / (1 + others), math.log1p(others)
         expected = 0.25 * miss * miss * (miss + 2 * share * loss)
-        focal = losses.CategoricalFocalCrossentropy(from_logits=True, reduction="sum", dtype=dtype)
-        t, z = np.array([[1, 0]], dtype), np.array([[lead, 0]], dtype)
-        np.testing.assert_allclose(
-            focal.value_and_grad(t, z)[1], [[-expected, expected]], rtol=32 * np.finfo(dtype).eps
-        )
+        t, z = np.zeros((1, n_cols), dtype), np.zeros((1, n_cols), dtype)
+        t[0, -1], z[0, -1] = 1, lead
+        gradient = focal.value_and_grad(t, z)[1][0]
+        rtol = 32 * np.finfo(dtype).eps
+        np.testing.assert_allclose(gradient[-1], -expected, rtol=rtol)
+        np.testing.assert_allclose(gradient[:-1], expected / (n_cols - 1), rtol=rtol)
 
 
 @both_widths
-@pytest.mark.parametrize(
-    "name", ["categorical_crossentropy_from_logits", "sparse_categorical_crossentropy_from_logits"]
-)
+@pytest.mark.parametrize("name", SOFTMAX)
+def test_shares_next_to_the_smallest_normal_number(name: str, dtype: str) -> None:
+    """Whatever e^max is on its own: a share is lost only below that number."""
+    smallest = np.log(np.finfo(dtype).smallest_normal)
+    for lead in np.linspace(-0.35, 0.35, 15):
+        z = np.array([[lead, lead + smallest + 0.1]], dtype)
+        source = make_pool(BY_NAME[name], dtype, f"a lead of {lead}", np.array([[1, 0]], dtype), z)
+        worst = max(measure(source, np.arange(2)[None]), key=by_error)
+        assert worst.error <= 1, str(worst)
+
+
+@both_widths
+@pytest.mark.parametrize("name", SOFTMAX)
 def test_softmax_of_a_class_that_leads(name: str, dtype: str) -> None:
     """p - 1 is what is left of the others, and each of them is small."""
     t = np.zeros((1, 5), dtype)

@@ -37,7 +37,7 @@ struct RowKernel {
     if constexpr (Loss::has_center) {
       for (int i = 0; i < n; i += D::kWidth) {
         Row<D> row = group.load(i);
-        Loss::template center<T>(row);
+        Loss::template center<typename Wide::Exps::Scanned>(row);
         row.base.store(group.base + i);
         row.power.store(group.power + i);
       }
@@ -230,7 +230,7 @@ struct RowKernel {
     Row<D> row = broadcast_row<D>(facts);
     if (from == nullptr) {
       if constexpr (Loss::has_center) {
-        Loss::template center<T>(row);
+        Loss::template center<typename Wide::Exps::Scanned>(row);
         facts.base = first_lane(row.base);
         facts.power = first_lane(row.power);
       }
@@ -285,6 +285,7 @@ struct RowKernel {
     if constexpr (__is_same(Cheap, void)) {
       return nullptr;
     } else {
+      static_assert(__is_same(Args, typename Cheap::template Args<T>));
       static_assert(Loss::has_max == Cheap::has_max && Loss::n_first == Cheap::n_first &&
                     Loss::n_sums == Cheap::n_sums && Loss::n_slope_sums == Cheap::n_slope_sums);
       return &RowKernel<Cheap, T, Isa>::kernels;

@@ -11,7 +11,7 @@
 
 namespace simdloss {
 
-template <bool kFirst, class A, class>
+template <bool kIsFirst, class A, class>
 struct OneOf {
   using Type = A;
 };
@@ -26,6 +26,9 @@ struct TileExps {
   static constexpr bool kThere = Loss::has_float_exps;
   // In what the largest element is looked for: that of T is as good.
   using Scanned = typename OneOf<kThere, T, typename Loss::template Compute<T>>::Type;
+
+  static_assert(!kThere || (sizeof(T) == sizeof(float) && Loss::n_first > 0 && !Loss::is_light &&
+                            !Loss::has_kept && !Loss::has_hessian));
 
   alignas(64) T values[kThere ? kTile<T> + F::kWidth : 1];
 

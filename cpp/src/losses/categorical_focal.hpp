@@ -242,7 +242,8 @@ struct CategoricalFocalCrossentropyFromLogits : Logits<CategoricalFocal> {
 };
 
 // The same of float data where gamma is 2 and labels are not smoothed, with exponentials in float: a
-// relative error of theirs is at most twice as large in (1 - q)^2.
+// relative error of theirs is at most three times as large in a loss, and only where 1 - q and the
+// loss are small both, for which there is room.
 struct UsualCategoricalFocalFromLogits : Logits<CategoricalFocal> {
   static constexpr int n_first = 1;
   static constexpr bool has_float_exps = true;

@@ -124,9 +124,10 @@ struct Probabilities : Base {
 // What losses of logits add.
 //
 // [Centered exponentials] Exponentials are e^(z - base) / 2^power, where base and power bring the
-// largest close to 1 and z - base is exact for all that count: base is 0, so that z itself is
+// largest close to 2 and z - base is exact for all that count: base is 0, so that z itself is
 // reduced by multiples of ln 2, unless logits are so large that neighbours differ by little. The
-// rounding of z - max, max being any number, would be that of a large exponent.
+// rounding of z - max, max being any number, would be that of a large exponent. Close to 2, not to 1:
+// what is 0 because it is below the smallest normal number is so beside the largest as well.
 template <class Base>
 struct Logits : Base {
   static constexpr bool has_max = true;
@@ -143,7 +144,7 @@ struct Logits : Base {
     constexpr double limit = sizeof(T) == sizeof(float) ? 176.0 : 1492.0;
     const auto large = !(abs(row.max) < V(limit));
     row.base = keep(large, row.max);
-    row.power = exponent_of_exp(keep(!large, row.max));
+    row.power = exponent_of_exp(keep(!large, row.max)) - V(1);
   }
   // e^(z - base) / 2^power; 0 where it is below the smallest normal number; NaN stays. Anything for
   // the largest logit, if that is infinite.
@@ -155,10 +156,11 @@ struct Logits : Base {
   template <class Args, class V>
   static SIMDLOSS_INLINE V inverse_of_largest(const Row<V>& row) {
     const V max = keep(row.base == V(0), row.max);
+    const V exponent = row.power + V(1);
     if constexpr (Args::counts_as_float) {
-      return short_exp_over_power_of_two(-max, -row.power);
+      return short_exp_over_power_of_two(-max, -exponent) * V(0.5);
     } else {
-      return power_of_two_over_exp(max, row.power);
+      return power_of_two_over_exp(max, exponent) * V(0.5);
     }
   }
   // m - z for the largest logit m: 0 where both are, though they be infinite.

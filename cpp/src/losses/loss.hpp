@@ -141,7 +141,7 @@ struct Slopes {
 // [Float exponentials] Of float data a loss that computes in double can have its exponentials made in
 // float, in vectors of twice as many lanes: exponential(p, row), with has_float_exps. first(e, p,
 // row), terms(e, t, p, w, row, args) and gradient(e, t, p, w, row, s, args) get them in double, the
-// same e each time.
+// same e each time. scan() is computed in float then, too, and center() is for float.
 //
 // [Cheap cases] For some arguments there may be a faster way to the same loss. CheapCase<T, Isa> is
 // then a loss with the same Args<T> and stages, for those args of which suits<V>(args) is true.

@@ -172,7 +172,7 @@ SIMDLOSS_INLINE V exponent_of_exp(V x) {
   return fma(x, V(C::kLog2E), V(C::kRound)) - V(C::kRound);
 }
 
-// e^x / 2^power for an integer power and x <= 2^8 (2^11 in double), where the result is below 2;
+// e^x / 2^power for an integer power and x <= 2^8 (2^11 in double), where the result is below 4;
 // NaN stays. 0 where that is below the smallest normal number (in float 4 % below), and for -inf.
 // Max error: 0.62 ULP float, 0.72 double (Baseline 1.1, 0.75).
 template <class V>

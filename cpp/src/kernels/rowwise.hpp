@@ -273,7 +273,8 @@ struct RowKernel {
     }
   }
 
-  using Cheap = typename Loss::template CheapCase<T, Isa>;
+  using Cheap = typename OneOf<__is_same(Isa, isa::Baseline), void,
+                               typename Loss::template CheapCase<T>>::Type;
   static bool cheap_suits(const void* args) noexcept {
     if constexpr (__is_same(Cheap, void)) {
       return false;

@@ -144,7 +144,7 @@ struct CategoricalFocalCrossentropy : Probabilities<CategoricalFocal> {
   }
 };
 
-template <class T, class Isa>
+template <class T>
 struct CheapFocal {
   using Loss = void;
 };
@@ -157,8 +157,8 @@ struct CategoricalFocalCrossentropyFromLogits : Logits<CategoricalFocal> {
   static constexpr const char* name = "categorical_focal_crossentropy_from_logits";
   static constexpr int n_first = 1;
 
-  template <class T, class Isa>
-  using CheapCase = typename CheapFocal<T, Isa>::Loss;
+  template <class T>
+  using CheapCase = typename CheapFocal<T>::Loss;
 
   template <class V, class Args>
   static SIMDLOSS_INLINE auto terms_are_zero(V t, V w, const Row<V>&, const Args& args) {
@@ -316,14 +316,10 @@ struct UsualCategoricalFocalFromLogits : Logits<CategoricalFocal> {
     return weigh(x.weight, x.miss * fma(x.q + x.q, x.loss, x.miss));
   }
 };
-// Not of float64; nor without fma, where exponentials have larger errors.
-template <class Isa>
-struct CheapFocal<float, Isa> {
-  using Loss = UsualCategoricalFocalFromLogits;
-};
+
 template <>
-struct CheapFocal<float, isa::Baseline> {
-  using Loss = void;
+struct CheapFocal<float> {
+  using Loss = UsualCategoricalFocalFromLogits;
 };
 
 }  // namespace simdloss

@@ -143,8 +143,9 @@ struct Slopes {
 // row), terms(e, t, p, w, row, args) and gradient(e, t, p, w, row, s, args) get them in double, the
 // same e each time. scan() is computed in float then, too, and center() is for float.
 //
-// [Cheap cases] For some arguments there may be a faster way to the same loss. CheapCase<T, Isa> is
-// then a loss with the same Args<T> and stages, for those args of which suits<V>(args) is true.
+// [Cheap cases] For some arguments there may be a faster way to the same loss. CheapCase<T> is then a
+// loss with the same Args<T> and stages, for those args of which suits<V>(args) is true. It may count
+// on fma: without, where errors are larger, it is not used.
 struct RowLoss {
   static constexpr LossKind kind = LossKind::kRowwise;
   static constexpr Target target = Target::kLabel;
@@ -170,7 +171,7 @@ struct RowLoss {
   static constexpr bool has_zero_terms = false;    // see [Zero terms]
   static constexpr bool has_float_exps = false;    // see [Float exponentials]
 
-  template <class T, class Isa>
+  template <class T>
   using CheapCase = void;
 
   // What a curvature becomes that shall bound the Hessian: see Curvature.

@@ -11,6 +11,7 @@
 
 namespace simdloss {
 
+// std::conditional; see [One exported symbol per ISA].
 template <bool kIsFirst, class A, class>
 struct OneOf {
   using Type = A;

@@ -16,7 +16,7 @@
 namespace simdloss {
 namespace {
 
-bool always() { return true; }
+[[maybe_unused]] bool always() { return true; }
 
 #if defined(__x86_64__)
 
@@ -41,7 +41,7 @@ unsigned saved_state() {
 }
 
 // x86-64-v3, which is what the AVX2 object is compiled for.
-bool runs_avx2() {
+[[maybe_unused]] bool runs_avx2() {
   constexpr unsigned kXmmYmm = 0x06;
   constexpr unsigned kLeaf1 = bit_SSE3 | bit_SSSE3 | bit_SSE4_1 | bit_SSE4_2 | bit_POPCNT |
                               bit_MOVBE | bit_AVX | bit_FMA | bit_F16C;
@@ -52,7 +52,7 @@ bool runs_avx2() {
 
 // x86-64-v4, which is what the AVX-512 object is compiled for, and VBMI: it came with Ice Lake and
 // Zen 4, whose clock does not fall noticeably for 512-bit work as that of earlier CPUs does.
-bool runs_avx512() {
+[[maybe_unused]] bool runs_avx512() {
   constexpr unsigned kOpmaskZmm = 0xe0;
   return runs_avx2() &&
          has_all(cpuid(7, 0).ebx,

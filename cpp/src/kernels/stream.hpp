@@ -43,7 +43,7 @@ class Stream {
     } else if (held_ > 0 && done_ + V::kWidth <= end) {
       stream(select_first(part_, held_, at(done_, V::kWidth)));
     }
-    while (done_ + V::kWidth <= end) stream(at(done_, V::kWidth));
+    stream_vectors(end, at);
     held_ = end - done_;
     if (end == n_) {
       store(end, at);
@@ -54,6 +54,38 @@ class Stream {
   bool is_finite() const { return all(zero_ == V(T(0))); }
 
  private:
+  // [Read ahead] A load waits for an earlier store in flight whose address has the same last 12 bits,
+  // and streamed stores are long in flight. Where a gradient lies up to some lines ahead of what it is
+  // made from, counted in those bits, that is every load: so vectors are made before the stores.
+  template <class At>
+  SIMDLOSS_INLINE void stream_vectors(std::int64_t end, const At& at) {
+    constexpr std::int64_t size = kAhead * V::kWidth;
+    if (done_ + size <= end) {
+      V made[kAhead];
+      make(made, 0, at);
+      while (done_ + 2 * size <= end) {
+        V next[kAhead];
+        make(next, size, at);
+        stream(made);
+        for (int k = 0; k < kAhead; ++k) made[k] = next[k];
+      }
+      stream(made);
+    }
+    if (done_ + 2 * V::kWidth <= end) {
+      V made[2];
+      make(made, 0, at);
+      stream(made);
+    }
+    if (done_ + V::kWidth <= end) stream(at(done_, V::kWidth));
+  }
+  template <int n, class At>
+  SIMDLOSS_INLINE void make(V (&made)[n], std::int64_t ahead, const At& at) const {
+    for (int k = 0; k < n; ++k) made[k] = at(done_ + ahead + k * V::kWidth, V::kWidth);
+  }
+  template <int n>
+  SIMDLOSS_INLINE void stream(const V (&made)[n]) {
+    for (int k = 0; k < n; ++k) stream(made[k]);
+  }
   SIMDLOSS_INLINE void stream(V x) {
     x.stream(to_ + done_);
     zero_ = zero_ + (x - x);
@@ -69,6 +101,8 @@ class Stream {
       done_ += left;
     }
   }
+
+  static constexpr int kAhead = 4;
 
   T* to_;
   std::int64_t n_;

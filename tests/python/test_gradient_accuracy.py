@@ -126,6 +126,37 @@ def test_focal_gradient_of_a_share_beside_a_small_one() -> None:
     assert worst.error <= 1, str(worst)
 
 
+@pytest.mark.parametrize(
+    ("gamma", "label_smoothing", "t", "p"),
+    [
+        (0.5, 0.0, [0.002, 0.998], [0.5161628613544474, 0.0017936313433019608]),
+        (2.0, 0.0, [0.008, 0.992], [4.1668192535432367e-07, 0.5419167420622679]),
+        (2.0, 0.125, [0.512, 0.488], [1.0349908177731656e-06, 0.5519875728477821]),
+        (5.0, 0.125, [0.756, 0.244], [0.3952908229138579, 0.00024075056684438339]),
+        (0.5, 0.0, [0.483, 0.517], [10.230679655469919, -6.963737237252596]),
+        (1.0, 0.125, [0.912, 0.088], [12.942606014243994, -5.907885667394038]),
+        (2.0, 0.125, [0.491, 0.509], [4.168629295051718, -5.221225438857626]),
+        (
+            1.0,
+            0.0,
+            [0, 0.676, 0.323],
+            [-11.663298093397833, -12.748452832202377, 7.648434243950987],
+        ),
+        (5.0, 0.0, [0, 0.436, 0.563], [0.07280159799869182, -5.69687358276449, 7.624119427045842]),
+    ],
+)
+def test_focal_gradient_where_many_roundings_add_up(
+    gamma: float, label_smoothing: float, t: list[float], p: list[float]
+) -> None:
+    """Rows that a search for the largest errors in float64 found."""
+    suffix = "_from_logits" if min(p) < 0 else ""
+    case = BY_NAME[f"categorical_focal_crossentropy{suffix}"].case
+    variant = Variant(case, {"gamma": gamma, "label_smoothing": label_smoothing})
+    source = make_pool(variant, "float64", "search", np.array([t]), np.array([p]))
+    worst = max(measure(source, np.arange(len(p))[None]), key=by_error)
+    assert worst.error <= 1, str(worst)
+
+
 @pytest.mark.parametrize(("logit", "n_cols"), [(-13.142300605773926, 1000), (7.47755575, 61)])
 def test_hessian_of_a_confident_logit(logit: float, n_cols: int) -> None:
     """e / (1 + e)^2, over a mean of many: each rounding counts."""

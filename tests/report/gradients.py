@@ -64,7 +64,7 @@ ACCURACY = """\
 
 The largest |error| found, as a multiple of the bound k u A + ulp / 2: A is the sum of the absolute
 terms of the derivative (see tests/spec), u = 2^-24 (float32) or 2^-53 (float64), and k = 4; with
-powers k = 4 + gamma |ln(1 - p_t)| (focal losses) or 4 (1 + |q ln p|) (generalized crossentropy).
+powers more, see [gradients](gradients.md#accuracy).
 Exact derivatives are those of the definitions, to 240 bits. Elements a few roundings from a kink
 are left out; they are in tests/support/kinks.py, and agree with PyTorch.
 """

@@ -196,13 +196,15 @@ def focal_slope_lost(m: Arithmetic, t: Any, p: Any, s: Setting) -> Any:
 
 def focal_slope_bound_from_logits(m: Arithmetic, t: Any, z: Any, s: Setting) -> Any:
     """q sum(y g) - y g, where g has the terms -gamma (1 - q)^(gamma - 1) q ln q and
-    (1 - q)^gamma; k is 4 + gamma |ln(1 - q)|."""
+    (1 - q)^gamma. Exponentials that are off by 4 u move 1 - q by q times as much, and its power
+    gamma times that, beside the error gamma |ln(1 - q)| of the power itself."""
     x, y = softmax(m, z), s.alpha * smoothed(m, t, s)
     q, certain = x.e / (1 + x.rest), x.miss == 0
     missed = m.where(certain, m.real(1), x.miss)
     terms = times(m, s.gamma * m.power(missed, s.gamma - 1) * q, x.loss)
     terms = m.where(certain, m.real(0), terms + m.power(missed, s.gamma))
-    terms = times(m, y * (4 + s.gamma * m.abs(m.log(missed))), terms)
+    factor = 4 * (1 + s.gamma * q) + s.gamma * m.abs(m.log(missed))
+    terms = times(m, y * factor, terms)
     return q * m.sum(terms) + terms
 
 

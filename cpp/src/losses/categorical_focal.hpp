@@ -53,6 +53,19 @@ struct CategoricalFocal : Categorical {
   static SIMDLOSS_INLINE V weight(V t, V w, const Args& args) {
     return V(args.alpha) * known_label(t, w, args);
   }
+  // What that loses.
+  template <class V, class Args>
+  static SIMDLOSS_INLINE V weight_rest(V t, V w, const Args& args) {
+    const V keep(args.smoothing.keep);
+    const V kept = t * keep;
+    const V y = fma(t, keep, V(args.smoothing.shift));
+    V sum = kept;
+    const V lost = add_exactly(sum, V(args.smoothing.shift)) + product_error(t, keep, kept);
+    const V weighted = w * y;
+    const V rest = fma(w, (sum - y) + lost, product_error(w, y, weighted));
+    return fma(V(args.alpha), rest,
+               product_error(V(args.alpha), weighted, V(args.alpha) * weighted));
+  }
 
   // Of one class.
   template <class V>
@@ -60,13 +73,35 @@ struct CategoricalFocal : Categorical {
     V weight;  // w alpha y
     V loss;    // -ln q
     V q;
-    V miss;   // 1 - q
-    V focus;  // miss^gamma
+    V miss;         // 1 - q
+    V focus;        // miss^gamma
+    V weight_rest;  // what the weight, q and miss lose, where data are doubles
+    V q_rest;
+    V miss_rest;
   };
   // The derivative of weight miss^gamma loss by the loss: miss^gamma + gamma miss^(gamma - 1) q loss,
-  // times the weight.
+  // times the weight. In double data it has more roundings than there is room for, but for the rests.
+  template <class V>
+  struct Slope {
+    V value;
+    V rest;
+  };
+  template <class V, class Args>
+  static SIMDLOSS_INLINE Slope<V> slope_with_rest(const Parts<V>& x, const Args& args) {
+    const V moved = V(args.gamma) * x.q * share_of(x.loss, x.miss);
+    const V product = x.focus * moved;
+    V factor = x.focus;
+    const V factor_rest = add_exactly(factor, product) + product_error(x.focus, moved, product);
+    const V weighted = weigh(x.weight, factor);
+    const V rest = fma(x.weight, factor_rest,
+                       fma(x.weight_rest, factor, product_error(x.weight, factor, weighted)));
+    const V value = weighted + keep(!is_nan(rest), rest);
+    const V value_rest = rest - (value - weighted);
+    return {value, keep(!is_nan(value_rest), value_rest)};
+  }
   template <class V, class Args>
   static SIMDLOSS_INLINE V slope(const Parts<V>& x, const Args& args) {
+    if constexpr (!Args::counts_as_float) return slope_with_rest(x, args).value;
     const V moved = V(args.gamma) * x.q * share_of(x.loss, x.miss);
     return weigh(x.weight, fma(x.focus, moved, x.focus));
   }
@@ -121,8 +156,18 @@ struct CategoricalFocalCrossentropy : Probabilities<CategoricalFocal> {
   template <class V, class Args>
   static SIMDLOSS_INLINE V gradient(V t, V p, V w, const Row<V>& row, const Slopes<V>& s,
                                     const Args& args) {
-    const V r = where_not_clipped(p, row, args.clip, -slope(parts(t, p, w, row, args), args));
-    return gradient_of_class(p, r, row, s);
+    const Parts<V> x = parts(t, p, w, row, args);
+    if constexpr (Args::counts_as_float) {
+      return gradient_of_class(p, where_not_clipped(p, row, args.clip, -slope(x, args)), row, s);
+    }
+    const Slope<V> f = slope_with_rest(x, args);
+    const V r = where_not_clipped(p, row, args.clip, -f.value);
+    const V scaled = p * row.a;
+    const V own = share_of(r, scaled);
+    const V missing = (r - own * scaled) - product_error(own, scaled, own * scaled);
+    const V rest = keep(!(r == V(0)), (missing - f.rest) / scaled);
+    return fma(own, s.values[1], fma(keep(!is_nan(rest), rest), s.values[1], s.values[2])) +
+           s.values[0];
   }
 
  private:
@@ -135,12 +180,14 @@ struct CategoricalFocalCrossentropy : Probabilities<CategoricalFocal> {
     const V loss = surprise(V(1), q, args.clip);
     const V miss_rest = (V(1) - miss) - q;
     if constexpr (Args::counts_as_float) {
-      return {y, loss, q, miss, focus(miss, miss_rest, args)};
+      return {y, loss, q, miss, focus(miss, miss_rest, args), V(0), V(0), V(0)};
     }
     // What the division lost, where q is neither clipped nor 1.
     const V lost = fnma(quotient, row.b, p * row.a) / row.b;
     const V rest = keep(q == quotient, keep(miss > V(0), lost));
-    return {y, loss - share_of(rest, q), q, miss, focus(miss, miss_rest - rest, args)};
+    const V focused = focus(miss, miss_rest - rest, args);
+    return {y,       loss - share_of(rest, q), q,    miss,
+            focused, weight_rest(t, w, args),  rest, miss_rest - rest};
   }
 };
 
@@ -169,11 +216,16 @@ struct CategoricalFocalCrossentropyFromLogits : Logits<CategoricalFocal> {
   static SIMDLOSS_INLINE Terms<V> first(V, V p, V, const Row<V>& row, const Args& args) {
     return {{keep(!(p == row.max), exponential(p, row, args))}};
   }
-  // a: the sum of e^(p - m) without one of the largest; b: ln(1 + a).
+  // a: the sum of e^(p - m) without one of the largest, and c what it loses; b: ln(1 + a).
   template <class T, class V, class Args>
   static SIMDLOSS_INLINE void prepare(const Terms<V>& sums, Row<V>& row, const Args&) {
     row.a = rest_of_sum<Args>(sums.values[0], row);
     row.b = log_of_sum<Args>(row.a);
+    if constexpr (!Args::counts_as_float) {
+      const V inverse = inverse_of_largest<Args>(row);
+      const V product = sums.values[0] * inverse;
+      row.c = (row.ties - V(1) - row.a + product) + product_error(sums.values[0], inverse, product);
+    }
   }
   template <class V, class Args>
   static SIMDLOSS_INLINE Terms<V> terms(V t, V p, V w, const Row<V>& row, const Args& args) {
@@ -182,8 +234,7 @@ struct CategoricalFocalCrossentropyFromLogits : Logits<CategoricalFocal> {
   }
 
   // With f the derivative of the term of a class by its own loss -ln q, and F the sum of all:
-  // (F - f) q - f (1 - q), in double data the first term without another rounding: F has almost all
-  // of the error.
+  // (F - f) q - f (1 - q), in double data with all rests: F has almost all of the error.
   template <class V, class Args>
   static SIMDLOSS_INLINE Slopes<V> slopes(const Terms<V>& sums, const Row<V>&, V scale,
                                           const Args&) {
@@ -193,15 +244,21 @@ struct CategoricalFocalCrossentropyFromLogits : Logits<CategoricalFocal> {
   static SIMDLOSS_INLINE V gradient(V t, V p, V w, const Row<V>& row, const Slopes<V>& s,
                                     const Args& args) {
     const Parts<V> x = parts(t, p, w, row, args);
-    const V f = slope(x, args);
     if constexpr (Args::counts_as_float) {
+      const V f = slope(x, args);
       return s.values[1] * fnma(f, x.miss, (s.values[0] - f) * x.q);
     }
+    const Slope<V> f = slope_with_rest(x, args);
     V others = s.values[0];
-    const V others_rest = add_exactly(others, -f);
-    const V product = others * x.q;
-    const V rest = fma(others_rest, x.q, product_error(others, x.q, product));
-    return s.values[1] * (fnma(f, x.miss, product) + rest);
+    const V others_rest = add_exactly(others, -f.value) - f.rest;
+    V sum = others * x.q;
+    const V sum_rest =
+        fma(others_rest, x.q, fma(others, x.q_rest, product_error(others, x.q, sum)));
+    const V own = f.value * x.miss;
+    const V own_rest =
+        fma(f.rest, x.miss, fma(f.value, x.miss_rest, product_error(f.value, x.miss, own)));
+    const V lost = add_exactly(sum, -own);
+    return s.values[1] * (sum + (lost + (sum_rest - own_rest)));
   }
 
  private:
@@ -218,26 +275,37 @@ struct CategoricalFocalCrossentropyFromLogits : Logits<CategoricalFocal> {
   static SIMDLOSS_INLINE Parts<V> parts(V t, V p, V w, const Row<V>& row, const Args& args) {
     // In units of e^m: e^p, the sum over all classes, and that over all others.
     const auto is_max = p == row.max;
-    const V e = select(is_max, V(1), exponential(p, row, args) * inverse_of_largest<Args>(row));
+    const V exp = exponential(p, row, args);
+    const V inverse_of_max = inverse_of_largest<Args>(row);
+    const V e = select(is_max, V(1), exp * inverse_of_max);
     V sum(1);
     const V sum_rest = add_exactly(sum, row.a);
     const V y = weight(t, w, args);
     const V loss = distance(p, row.max) + row.b;
+    const V inverse = V(1) / sum;  // the same for the whole row
     if constexpr (Args::counts_as_float) {
-      const V inverse = V(1) / sum;  // the same for the whole row
       const V miss = select(is_max, row.a, sum - e) * inverse;
-      return {y, loss, e * inverse, miss, focus(miss, V(0), args)};
+      return {y, loss, e * inverse, miss, focus(miss, V(0), args), V(0), V(0), V(0)};
     }
-    // Both sums as unevaluated ones, and so the ratio of the latter.
+    // All of them as unevaluated sums, and so the ratios.
+    const V e_rest = keep(!is_max, product_error(exp, inverse_of_max, e));
+    const V whole_rest = sum_rest + row.c;
     V below = sum;
-    const V below_rest = add_exactly(below, -e) + sum_rest;
+    const V below_rest = add_exactly(below, -e) + (whole_rest - e_rest);
     const V others = select(is_max, row.a, below);
-    const V others_rest = keep(!is_max, below_rest);
+    const V others_rest = select(is_max, row.c, below_rest);
+    const V q = e / sum;
+    const V q_rest = rest_of_ratio(q, e, e_rest, sum, whole_rest) * inverse;
     const V miss = others / sum;
-    const V product = miss * sum;
-    const V missing = (others - product) - product_error(miss, sum, product);
-    const V rest = fnma(miss, sum_rest, missing + others_rest) / sum;
-    return {y, loss, e / sum, miss, focus(miss, rest, args)};
+    const V miss_rest = rest_of_ratio(miss, others, others_rest, sum, whole_rest) * inverse;
+    const V focused = focus(miss, miss_rest, args);
+    return {y, loss, q, miss, focused, weight_rest(t, w, args), q_rest, miss_rest};
+  }
+  // By which ratio (b + b_rest) is less than a + a_rest.
+  template <class V>
+  static SIMDLOSS_INLINE V rest_of_ratio(V ratio, V a, V a_rest, V b, V b_rest) {
+    const V product = ratio * b;
+    return fnma(ratio, b_rest, ((a - product) - product_error(ratio, b, product)) + a_rest);
   }
 };
 

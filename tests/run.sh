@@ -124,8 +124,9 @@ stage_cpus() {
 }
 
 # The core without Python: installed (by CMake and pkg-config), static and with OpenMP; and as a part
-# of another project, shared and without. The shared one with OpenMP is in the wheel, which the stage
-# `python` links to; the static one without is left to the stage `no-openmp`.
+# of another project, shared and without, and to be quicker without the wide vectors. The shared one
+# with OpenMP is in the wheel, which the stage `python` links to; the static one without is left to
+# the stage `no-openmp`.
 stage_consumer() {
   need pkg-config pkg-config
   local prefix=$PWD/build/prefix out=build/consumer
@@ -137,7 +138,8 @@ stage_consumer() {
   cmake --build $out/installed
   $out/installed/consumer
   cmake -G Ninja -S tests/consumer -B $out/embedded -DCMAKE_BUILD_TYPE=Debug \
-    -DSIMDLOSS_SOURCE_DIR="$PWD" -DBUILD_SHARED_LIBS=ON -DSIMDLOSS_OPENMP=OFF >/dev/null
+    -DSIMDLOSS_SOURCE_DIR="$PWD" -DBUILD_SHARED_LIBS=ON -DSIMDLOSS_OPENMP=OFF \
+    -DSIMDLOSS_HAVE_AVX512=OFF -DSIMDLOSS_HAVE_AVX2=OFF >/dev/null
   cmake --build $out/embedded
   $out/embedded/consumer
   local flags

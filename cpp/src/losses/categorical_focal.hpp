@@ -234,7 +234,7 @@ struct CategoricalFocalCrossentropyFromLogits : Logits<CategoricalFocal> {
   }
 
   // With f the derivative of the term of a class by its own loss -ln q, and F the sum of all:
-  // (F - f) q - f (1 - q), in double data with all rests: F has almost all of the error.
+  // (F - f) q - f (1 - q), in double data with rests: F has almost all of the error.
   template <class V, class Args>
   static SIMDLOSS_INLINE Slopes<V> slopes(const Terms<V>& sums, const Row<V>&, V scale,
                                           const Args&) {
@@ -250,7 +250,7 @@ struct CategoricalFocalCrossentropyFromLogits : Logits<CategoricalFocal> {
     }
     const Slope<V> f = slope_with_rest(x, args);
     V others = s.values[0];
-    const V others_rest = add_exactly(others, -f.value) - f.rest;
+    const V others_rest = add_exactly(others, -f.value);  // of values alone, as the sum is
     V sum = others * x.q;
     const V sum_rest =
         fma(others_rest, x.q, fma(others, x.q_rest, product_error(others, x.q, sum)));

@@ -16,7 +16,7 @@
 namespace simdloss {
 namespace {
 
-[[maybe_unused]] bool always() { return true; }
+bool always() { return true; }
 
 #if defined(__x86_64__)
 

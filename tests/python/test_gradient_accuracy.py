@@ -157,6 +157,18 @@ def test_focal_gradient_where_many_roundings_add_up(
     assert worst.error <= 1, str(worst)
 
 
+@pytest.mark.parametrize("from_logits", [True, False])
+@pytest.mark.parametrize("gamma", [0.5, 1.0, 2.0, 5.0])
+def test_focal_gradient_of_balanced_classes(from_logits: bool, gamma: float) -> None:
+    """What a class takes out of the sum over all classes is what it has put into it."""
+    focal = losses.CategoricalFocalCrossentropy(
+        alpha=0.3, gamma=gamma, from_logits=from_logits, reduction="sum", dtype="float64"
+    )
+    for n in (2, 4, 8):
+        t, p = np.full((1, n), 1 / n), np.ones((1, n))
+        assert not focal.value_and_grad(t, p)[1].any()
+
+
 @pytest.mark.parametrize(("logit", "n_cols"), [(-13.142300605773926, 1000), (7.47755575, 61)])
 def test_hessian_of_a_confident_logit(logit: float, n_cols: int) -> None:
     """e / (1 + e)^2, over a mean of many: each rounding counts."""

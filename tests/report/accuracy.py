@@ -29,9 +29,10 @@ INTRODUCTION = """\
 ## Errors per sample
 
 The largest |error| found, as a multiple of the bound k u A + ulp / 2: A is the sum of the absolute
-terms of the loss, u = 2^-24 (float32) or 2^-53 (float64), and k = 4, or 4 + gamma |ln(1 - p_t)| for
-the focal losses. Exact values are mpmath's, to 240 bits. Below the smallest normal number the bound
-is that of the smallest normal number, and an exp or power that is smaller may be 0. Rows of one
+terms of the loss, u = 2^-24 (float32) or 2^-53 (float64), and k = 4; for powers of focal losses
+more, as in their [gradients](gradients.md#accuracy). Exact values are mpmath's, to 240 bits. Below
+the smallest normal number the bound is that of the smallest normal number, and an exp or power that
+is smaller may be 0. Rows of one
 element are searched, of ten where a loss needs the whole row: {tried} a loss and type, the worst
 then varied. Longer rows are made of random elements, and of the worst ones in the same lane. The
 last column is the distance of a mean

@@ -196,7 +196,7 @@ def focal_slope_lost(m: Arithmetic, t: Any, p: Any, s: Setting) -> Any:
 
 def focal_slope_bound_from_logits(m: Arithmetic, t: Any, z: Any, s: Setting) -> Any:
     """q sum(y g) - y g, where g has the terms -gamma (1 - q)^(gamma - 1) q ln q and
-    (1 - q)^gamma. Exponentials that are off by 4 u move 1 - q by q times as much, and its power
+    (1 - q)^gamma. Exponentials that are off by 2 u each move 1 - q by up to 4 q u, and its power
     gamma times that, beside the error gamma |ln(1 - q)| of the power itself."""
     x, y = softmax(m, z), s.alpha * smoothed(m, t, s)
     q, certain = x.e / (1 + x.rest), x.miss == 0

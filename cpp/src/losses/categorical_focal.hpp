@@ -80,30 +80,19 @@ struct CategoricalFocal : Categorical {
     V miss_rest;
   };
   // The derivative of weight miss^gamma loss by the loss: miss^gamma + gamma miss^(gamma - 1) q loss,
-  // times the weight. In double data it has more roundings than there is room for, but for the rests.
-  template <class V>
-  struct Slope {
-    V value;
-    V rest;
-  };
+  // times the weight. In double data it would have more roundings than there is room for: so what they
+  // lose is added at the end.
   template <class V, class Args>
-  static SIMDLOSS_INLINE Slope<V> slope_with_rest(const Parts<V>& x, const Args& args) {
+  static SIMDLOSS_INLINE V slope(const Parts<V>& x, const Args& args) {
     const V moved = V(args.gamma) * x.q * share_of(x.loss, x.miss);
+    if constexpr (Args::counts_as_float) return weigh(x.weight, fma(x.focus, moved, x.focus));
     const V product = x.focus * moved;
     V factor = x.focus;
     const V factor_rest = add_exactly(factor, product) + product_error(x.focus, moved, product);
     const V weighted = weigh(x.weight, factor);
     const V rest = fma(x.weight, factor_rest,
                        fma(x.weight_rest, factor, product_error(x.weight, factor, weighted)));
-    const V value = weighted + keep(!is_nan(rest), rest);
-    const V value_rest = rest - (value - weighted);
-    return {value, keep(!is_nan(value_rest), value_rest)};
-  }
-  template <class V, class Args>
-  static SIMDLOSS_INLINE V slope(const Parts<V>& x, const Args& args) {
-    if constexpr (!Args::counts_as_float) return slope_with_rest(x, args).value;
-    const V moved = V(args.gamma) * x.q * share_of(x.loss, x.miss);
-    return weigh(x.weight, fma(x.focus, moved, x.focus));
+    return weighted + keep(!is_nan(rest), rest);
   }
   // miss^gamma, for miss = 1 - q as value and rest.
   template <class V, class Args>
@@ -121,7 +110,8 @@ struct CategoricalFocal : Categorical {
 // Categorical focal crossentropy: sum of alpha w y (1 - q)^gamma (-ln q) over the classes, with y
 // and q as in categorical_crossentropy.
 // Domain: t, p in [0, 1], sum(p) > 0; alpha, gamma >= 0.
-// Max error: u sum of (4 + gamma |ln(1 - q)|) alpha w y (1 - q)^gamma (1 + |ln q|).
+// Max error: u sum of alpha w y (1 - q)^gamma (4 + k |ln q|) with
+// k = 4 + 4 gamma q / (1 - q) + gamma |ln(1 - q)|.
 // Source: keras.losses.categorical_focal_crossentropy; Lin et al. (2017), arXiv:1708.02002.
 struct CategoricalFocalCrossentropy : Probabilities<CategoricalFocal> {
   static constexpr const char* name = "categorical_focal_crossentropy";
@@ -156,18 +146,15 @@ struct CategoricalFocalCrossentropy : Probabilities<CategoricalFocal> {
   template <class V, class Args>
   static SIMDLOSS_INLINE V gradient(V t, V p, V w, const Row<V>& row, const Slopes<V>& s,
                                     const Args& args) {
-    const Parts<V> x = parts(t, p, w, row, args);
-    if constexpr (Args::counts_as_float) {
-      return gradient_of_class(p, where_not_clipped(p, row, args.clip, -slope(x, args)), row, s);
-    }
-    const Slope<V> f = slope_with_rest(x, args);
-    const V r = where_not_clipped(p, row, args.clip, -f.value);
+    const V r = where_not_clipped(p, row, args.clip, -slope(parts(t, p, w, row, args), args));
+    if constexpr (Args::counts_as_float) return gradient_of_class(p, r, row, s);
+    // As gradient_of_class(), with what the division loses.
     const V scaled = p * row.a;
     const V own = share_of(r, scaled);
-    const V missing = (r - own * scaled) - product_error(own, scaled, own * scaled);
-    const V rest = keep(!(r == V(0)), (missing - f.rest) / scaled);
-    return fma(own, s.values[1], fma(keep(!is_nan(rest), rest), s.values[1], s.values[2])) +
-           s.values[0];
+    const V product = own * scaled;
+    const V lost = ((r - product) - product_error(own, scaled, product)) / scaled;
+    const V rest = keep(!(r == V(0)), keep(!is_nan(lost), lost));
+    return fma(own, s.values[1], fma(rest, s.values[1], s.values[2])) + s.values[0];
   }
 
  private:
@@ -244,19 +231,17 @@ struct CategoricalFocalCrossentropyFromLogits : Logits<CategoricalFocal> {
   static SIMDLOSS_INLINE V gradient(V t, V p, V w, const Row<V>& row, const Slopes<V>& s,
                                     const Args& args) {
     const Parts<V> x = parts(t, p, w, row, args);
+    const V f = slope(x, args);
     if constexpr (Args::counts_as_float) {
-      const V f = slope(x, args);
       return s.values[1] * fnma(f, x.miss, (s.values[0] - f) * x.q);
     }
-    const Slope<V> f = slope_with_rest(x, args);
     V others = s.values[0];
-    const V others_rest = add_exactly(others, -f.value);  // of values alone, as the sum is
+    const V others_rest = add_exactly(others, -f);
     V sum = others * x.q;
     const V sum_rest =
         fma(others_rest, x.q, fma(others, x.q_rest, product_error(others, x.q, sum)));
-    const V own = f.value * x.miss;
-    const V own_rest =
-        fma(f.rest, x.miss, fma(f.value, x.miss_rest, product_error(f.value, x.miss, own)));
+    const V own = f * x.miss;
+    const V own_rest = fma(f, x.miss_rest, product_error(f, x.miss, own));
     const V lost = add_exactly(sum, -own);
     return s.values[1] * (sum + (lost + (sum_rest - own_rest)));
   }

@@ -59,7 +59,8 @@ build_wheel() {
   source=$(echo "$PWD"/build/dist/simdloss-*/)
   CCACHE_BASEDIR=${source%/} python -m build -q --wheel -C cmake.define.SIMDLOSS_WERROR=ON \
     --outdir build/dist "$source"
-  auditwheel -v repair --wheel-dir build/dist/portable build/dist/*.whl >build/auditwheel.log 2>&1 ||
+  auditwheel -v repair -z 9 --wheel-dir build/dist/portable build/dist/*.whl \
+    >build/auditwheel.log 2>&1 ||
     { cat build/auditwheel.log; return 1; }
   wheel=$(echo "$PWD"/build/dist/portable/*.whl)
 }

@@ -1,4 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
+include(CheckCXXCompilerFlag)
+
+# GCC sets and copies constant sizes by `rep stos` and `rep movs`, which take some 30 cycles to start:
+# ten of them were a tenth of a call on a small batch.
+set(simdloss_inline_strings
+    -mmemset-strategy=vector_loop:1024:noalign,libcall:-1:noalign
+    -mmemcpy-strategy=vector_loop:512:noalign,libcall:-1:noalign
+    CACHE INTERNAL "")
+check_cxx_compiler_flag("${simdloss_inline_strings}" SIMDLOSS_HAVE_INLINE_STRINGS)
 
 # Options of everything that is compiled here, tests and bindings included.
 #
@@ -24,6 +33,7 @@ function(simdloss_compile_options target)
             -ffp-contract=off
             -fno-math-errno
             $<$<CXX_COMPILER_ID:GNU>:-fno-tree-slp-vectorize>
+            $<$<BOOL:${SIMDLOSS_HAVE_INLINE_STRINGS}>:${simdloss_inline_strings}>
             -Wall
             -Wextra
             -Wpedantic

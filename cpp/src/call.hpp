@@ -122,6 +122,15 @@ struct Call {
   }
 };
 
+// Whether the reduction divides by the sum of weights or of a mask, not by a count or nothing.
+inline bool divides_by_sum(const Call& call) {
+  const Plan& plan = call.plan;
+  const bool is_mean = plan.reduction == Reduction::kMean;
+  const bool is_weighted_mean = plan.reduction == Reduction::kMeanWithSampleWeight;
+  if (plan.masked || call.makes_mask()) return is_mean || is_weighted_mean;
+  return plan.weighted && is_weighted_mean;
+}
+
 // Calls body(begin, end) for ranges that make up [0, n_units), in parallel, and looks for an
 // interruption after chunks.
 template <class Body>

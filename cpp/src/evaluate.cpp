@@ -104,30 +104,39 @@ Variants make_variants(const Call& call) {
   return variants;
 }
 
-PartialSums sum_up(const Call& call, std::uint64_t fingerprint, Need need) {
+// Where nothing is to be merged with the losses: labels that are in the cache are looked at once more
+// sooner than losses are computed twice.
+void settle_labels(const Call& call, Variants& variants) {
   const Plan& plan = call.plan;
-  PartialSums sums = start_sums(call, need);
-  sums.fingerprint = fingerprint;
-  sums.converts_labels = converts_automatically(call);
-  const Variants variants = make_variants(call);
-  Tally total(call, sums.converts_labels);
+  if (!variants.converted || element_count(plan) > kUnitElements) return;
+  if (variants.plain->labels_are_binary(0, plan.rows, 0, plan.cols)) {
+    variants.plain.emplace(call, true);
+  }
+  variants.converted.reset();
+}
+
+void tally_all(const Call& call, const Variants& variants, Tally& total) {
+  const Plan& plan = call.plan;
   if (call.is_long()) {
     tally_long_rows(call, variants, total);
-  } else if (call.threads == 1 &&
-             plan.rows * std::max<std::int64_t>(plan.cols, 1) <= kPollElements) {
+  } else if (call.threads == 1 && element_count(plan) <= kPollElements) {
     tally_rows(call, variants, 0, plan.rows, total);
   } else {
     std::mutex mutex;
     for_rows(call, [&](std::int64_t begin, std::int64_t end) {
-      Tally part(call, sums.converts_labels);
+      Tally part(call, variants.converted.has_value());
       tally_rows(call, variants, begin, end, part);
       part.flush();
       const std::lock_guard lock(mutex);
       total.merge(part);
     });
   }
-  total.flush();
   call.check_labels();
+}
+
+PartialSums sums_of(const Call& call, Need need, Tally& total) {
+  PartialSums sums = start_sums(call, need);
+  total.flush();
   if (total.masks) {
     sums.mask_count = sums.count;
     sums.mask_sum = total.masks->mask.value();
@@ -135,11 +144,33 @@ PartialSums sum_up(const Call& call, std::uint64_t fingerprint, Need need) {
   }
   sums.loss_sum = total.losses.value();
   sums.valid_count = total.valid_count;
+  sums.converts_labels = total.converted.has_value();
   if (sums.converts_labels) {
     sums.all_labels_binary = total.binary;
     if (total.binary) sums.converted_sum = total.converted->value();
   }
   return sums;
+}
+
+PartialSums sum_up(const Call& call, std::uint64_t fingerprint) {
+  const Variants variants = make_variants(call);
+  Tally total(call, variants.converted.has_value());
+  tally_all(call, variants, total);
+  PartialSums sums = sums_of(call, Need::kAll, total);
+  sums.fingerprint = fingerprint;
+  return sums;
+}
+
+// The reduced losses, rounded once to `dtype`.
+double value_of(const Call& call, DType dtype) {
+  Variants variants = make_variants(call);
+  settle_labels(call, variants);
+  Tally total(call, variants.converted.has_value());
+  tally_all(call, variants, total);
+  if (const auto value = total.quick_value(call, dtype)) return *value;
+  PartialSums sums = sums_of(call, Need::kValue, total);
+  sums.result_dtype = dtype;
+  return sums.finalize(call.request.empty);
 }
 
 void evaluate_rows(const Call& call, char* out) {
@@ -175,9 +206,7 @@ void evaluate_call(Call& call, const MutableArrayView& out) {
     evaluate_rows(call, data);
     call.check_labels();
   } else if (!is_unreduced(call.plan)) {
-    PartialSums sums = sum_up(call, 0, Need::kValue);
-    sums.result_dtype = out.dtype;
-    store_element(sums.finalize(call.request.empty), out.dtype, data);
+    store_element(value_of(call, out.dtype), out.dtype, data);
   }
 }
 
@@ -217,13 +246,13 @@ void reduce(const Operands& operands, const Request& request, const MutableArray
 
 PartialSums partial_sums(const BoundLoss& loss, const Operands& operands, const Request& request) {
   const Call call(checked(loss), operands, request);
-  return sum_up(call, fingerprint_of(loss, request), Need::kAll);
+  return sum_up(call, fingerprint_of(loss, request));
 }
 
 PartialSums partial_sums(const Operands& operands, const Request& request,
                          std::uint64_t fingerprint) {
   const Call call(nullptr, operands, request);
-  return sum_up(call, fingerprint, Need::kAll);
+  return sum_up(call, fingerprint);
 }
 
 }  // namespace simdloss

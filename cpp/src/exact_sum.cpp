@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "simdloss/exact_sum.hpp"
 
+#include <algorithm>
 #include <bit>
+#include <cmath>
 #include <limits>
+#include <optional>
+
+#include "rounded_mean.hpp"
 
 namespace simdloss {
 namespace {
@@ -113,17 +118,16 @@ struct Natural {
 
 bool is_negative(const ExactSum& sum) noexcept { return sum.limbs()[kLimbs - 1] >= kTopBit; }
 
-// |sum| * factor, of the finite part.
-Natural magnitude(const ExactSum& sum, std::uint64_t factor) noexcept {
-  const Limb* const limbs = sum.limbs().data();
-  const Limb sign = is_negative(sum) ? ~Limb{0} : 0;
+// |x| * factor for the two's complement number in `n` limbs, in units of 2^exponent.
+Natural magnitude(const Limb* limbs, int n, int exponent, std::uint64_t factor) noexcept {
+  const Limb sign = limbs[n - 1] >= kTopBit ? ~Limb{0} : 0;
   Natural result;
   int low = 0;
-  while (low < kLimbs && limbs[low] == 0) ++low;
-  if (low == kLimbs || factor == 0) return result;
-  int high = kLimbs - 1;
+  while (low < n && limbs[low] == 0) ++low;
+  if (low == n || factor == 0) return result;
+  int high = n - 1;
   while (high > low && limbs[high] == sign) --high;
-  result.exponent = kUnitExponent + low * kLimbBits;
+  result.exponent = exponent + low * kLimbBits;
   Limb negation = sign & 1;  // -x is ~x + 1; the carry ends at the lowest limb, which is not zero
   Limb carry = 0;
   for (int i = low; i <= high; ++i) {
@@ -143,6 +147,11 @@ Natural magnitude(const ExactSum& sum, std::uint64_t factor) noexcept {
     for (int i = 0; i < result.size; ++i) result.limbs[i] = result.limbs[i + zeros];
   }
   return result;
+}
+
+// |sum| * factor, of the finite part.
+Natural magnitude(const ExactSum& sum, std::uint64_t factor) noexcept {
+  return magnitude(sum.limbs().data(), kLimbs, kUnitExponent, factor);
 }
 
 // A positive number to be rounded: top / 2^63 * 2^exponent, the highest bit of `top` being set,
@@ -230,8 +239,8 @@ Unrounded divide(const Natural& n, const Natural& d) noexcept {
   return {digit << zeros, n.top_exponent() - d.top_exponent() - zeros, sticky};
 }
 
-// Adds x * 2^shift to a sum's limbs, or subtracts it.
-inline void accumulate(Limb* limbs, int shift, Wide x, bool negative) noexcept {
+// Adds x * 2^shift to a number in `n` limbs, or subtracts it.
+inline void accumulate(Limb* limbs, int n, int shift, Wide x, bool negative) noexcept {
   const int offset = shift % kLimbBits;
   const int complement =
       kLimbBits - 1 - offset;  // x >> 1 >> complement: a shift by 64 is undefined
@@ -244,7 +253,36 @@ inline void accumulate(Limb* limbs, int shift, Wide x, bool negative) noexcept {
   carry = add_to(*limb++, (x.low << offset) ^ sign, carry);
   carry = add_to(*limb++, middle ^ sign, carry);
   carry = add_to(*limb++, (x.high >> 1 >> complement) ^ sign, carry);
-  while (carry != (sign & 1) && limb != limbs + kLimbs) carry = add_to(*limb++, sign, carry);
+  while (carry != (sign & 1) && limb != limbs + n) carry = add_to(*limb++, sign, carry);
+}
+
+double rounded(double normal, Format format) noexcept {
+  const Decoded x = decode(normal);
+  constexpr int fraction_bits = 52;
+  const Unrounded exact{x.fraction << (kLimbBits - 1 - fraction_bits),
+                        x.shift + fraction_bits + kUnitExponent, false};
+  return round_to(format, exact, x.negative);
+}
+
+// rounded_mean() where arithmetic of doubles can tell, whatever their rounding mode: where all that
+// may be off by as much as they are rounds to the same number.
+std::optional<double> mean_of_doubles(const double (&terms)[kMeanTerms], std::uint64_t count,
+                                      Format format) noexcept {
+  double sum = 0;
+  double size = 0;
+  for (int i = kMeanTerms - 1; i >= 0; --i) {
+    sum += terms[i];
+    size += std::abs(terms[i]);
+  }
+  const auto divisor = static_cast<double>(count);
+  const double mean = sum / divisor;
+  if (!(std::abs(mean) >= 0x1p-900)) return std::nullopt;
+  // Two additions, a conversion, a division and the next line: below 2^-52 of `size` each.
+  const double error = size / divisor * 0x1p-49;
+  const double low = rounded(mean - error, format);
+  const double high = rounded(mean + error, format);
+  if (low != high) return std::nullopt;
+  return low;
 }
 
 }  // namespace
@@ -252,7 +290,7 @@ inline void accumulate(Limb* limbs, int shift, Wide x, bool negative) noexcept {
 void ExactSum::add(double x) noexcept {
   const Decoded d = decode(x);
   if (d.finite) {
-    accumulate(limbs_.data(), d.shift, Wide{0, d.fraction}, d.negative);
+    accumulate(limbs_.data(), kLimbs, d.shift, Wide{0, d.fraction}, d.negative);
   } else {
     add_multiple(x, 1);
   }
@@ -261,7 +299,7 @@ void ExactSum::add(double x) noexcept {
 void ExactSum::add_multiple(double x, std::uint64_t count) noexcept {
   const Decoded d = decode(x);
   if (d.finite) {
-    accumulate(limbs_.data(), d.shift, multiply(d.fraction, count), d.negative);
+    accumulate(limbs_.data(), kLimbs, d.shift, multiply(d.fraction, count), d.negative);
   } else if (d.nan) {
     nans += count;
   } else {
@@ -305,6 +343,31 @@ double ExactSum::value(DType dtype) const noexcept {
   x.sticky = n.top(0, 1, &x.top);
   x.exponent = n.top_exponent();
   return round_to(format_of(dtype), x, is_negative(*this));
+}
+
+double rounded_mean(const double (&terms)[kMeanTerms], std::uint64_t count, DType dtype) noexcept {
+  const Format format = format_of(dtype);
+  if (const auto mean = mean_of_doubles(terms, count, format)) return *mean;
+  Decoded decoded[kMeanTerms];
+  int lowest = std::numeric_limits<int>::max();
+  for (int i = 0; i < kMeanTerms; ++i) {
+    decoded[i] = decode(terms[i]);
+    if (decoded[i].fraction != 0) lowest = std::min(lowest, decoded[i].shift);
+  }
+  const int base = lowest / kLimbBits * kLimbBits;
+  // Each term reaches into three limbs, the first of the highest one being the fourth.
+  constexpr int n_limbs = 3 + kMeanTermBits / kLimbBits;
+  Limb limbs[n_limbs] = {};
+  for (const Decoded& d : decoded) {
+    if (d.fraction == 0) continue;
+    accumulate(limbs, n_limbs, d.shift - base, Wide{0, d.fraction}, d.negative);
+  }
+  const Natural sum = magnitude(limbs, n_limbs, kUnitExponent + base, 1);
+  if (sum.size == 0) return 0.0;
+  Natural divisor;
+  divisor.size = 1;
+  divisor.limbs[0] = count;
+  return round_to(format, divide(sum, divisor), limbs[n_limbs - 1] >= kTopBit);
 }
 
 double rounded_ratio(const ExactSum& numerator, std::uint64_t factor, const ExactSum& denominator,

@@ -25,11 +25,10 @@ struct Outputs {
   Curvature curvature = Curvature::kDiagonal;
 };
 
-// The value of a call while it is computed beside derivatives.
+// The value of a call while it is computed beside derivatives: one or the other.
 struct Value {
-  std::optional<Tally> tally;  // of a scalar reduction
-  std::mutex mutex;
-  char* samples = nullptr;  // of Reduction::kNone
+  Tally* tally;   // of a scalar reduction
+  char* samples;  // of Reduction::kNone
 };
 
 // What a pass over rows that derives them needs.
@@ -37,7 +36,7 @@ struct Derivation {
   const Call& call;
   double factor;  // what the reduction multiplies weighted losses by
   Curvature curvature;
-  Value* value;                      // null if it is not wanted
+  const Value* value;                // null if it is not wanted
   const MutableArrayView& gradient;  // for losses with an evaluator of their own
 };
 
@@ -49,7 +48,7 @@ RowScales scales_of(const InputTile& tile, std::int64_t n, double factor, double
 }
 
 // Losses of rows [row, row + n), which a pass has made beside their derivatives.
-void take_losses(const Derivation& what, const void* losses, const InputTile& tile,
+void keep_losses(const Derivation& what, const void* losses, const InputTile& tile,
                  std::int64_t row, std::int64_t n, Tally* part) {
   if (what.value->samples != nullptr) {
     store_rows(what.call, losses, tile.inputs.weights, row, n, what.value->samples);
@@ -71,11 +70,10 @@ void derive_special(const Derivation& what, std::int64_t row, std::int64_t n,
   }
 }
 
+// `part` takes the losses of a scalar reduction; null if they are not wanted.
 void derive_rows(const Derivation& what, const RowLosses& rows, std::int64_t begin,
-                 std::int64_t end) {
+                 std::int64_t end, Tally* part) {
   const Call& call = what.call;
-  std::optional<Tally> part;
-  if (what.value != nullptr && what.value->tally) part.emplace(call, false);
   LossTile losses;
   InputTile tile;
   double scales[kRowTile];
@@ -91,14 +89,9 @@ void derive_rows(const Derivation& what, const RowLosses& rows, std::int64_t beg
     } else {
       rows.derive(row, n, tile.inputs, scale, what.curvature, out);
     }
-    if (out != nullptr) take_losses(what, out, tile, row, n, part ? &*part : nullptr);
+    if (out != nullptr) keep_losses(what, out, tile, row, n, part);
   }
   if (call.plan.streams) call.table.end_streams();
-  if (part) {
-    part->flush();
-    const std::lock_guard lock(what.value->mutex);
-    what.value->tally->merge(*part);
-  }
 }
 
 // Rows whose segments are the units of parallel work.
@@ -155,20 +148,25 @@ void derive_long_rows(const Derivation& what, const RowLosses& rows) {
       if (at_once) rows.end_stage(kTerms, sums_of(i), facts[i]);
       rows.finish_long_row(first, i, tile.inputs, *sums_of(i), facts[i], losses.values);
     }
-    if (what.value == nullptr) continue;
-    Tally* const tally = what.value->tally ? &*what.value->tally : nullptr;
-    take_losses(what, losses.values, tile, first, n, tally);
+    if (what.value != nullptr) {
+      keep_losses(what, losses.values, tile, first, n, what.value->tally);
+    }
   }
 }
 
-// What a tally of all rows adds to sums whose mask the loss makes.
-void take_sums(Tally& total, PartialSums& sums) {
+// What a tally of all rows adds to sums that lack the losses.
+void take_losses(Tally& total, PartialSums& sums) {
   total.flush();
+  sums.loss_sum = total.losses.value();
+  sums.valid_count = total.valid_count;
+}
+
+// The same where the losses make the mask, too.
+void take_sums(Tally& total, PartialSums& sums) {
+  take_losses(total, sums);
   sums.mask_count = sums.count;
   sums.mask_sum = total.masks->mask.value();
   sums.weight_sum = total.masks->weights.value();
-  sums.loss_sum = total.losses.value();
-  sums.valid_count = total.valid_count;
 }
 
 // The sums of the mask that the labels make: which rows are not ignored.
@@ -188,27 +186,33 @@ void sum_up_labels(const Call& call, PartialSums& sums) {
   sums.weight_sum = masks.weights.value();
 }
 
-// What the reduction multiplies weighted losses by; 0 where it divides by nothing.
-double factor_of(const Call& call, const PartialSums& sums) {
-  ExactSum one;
-  one.add(1.0);
-  switch (sums.reduction) {
-    case Reduction::kMean:
-      if (sums.count == 0 || sums.mask_sum.is_zero()) return 0;
-      if (!call.plan.masked && !call.makes_mask()) return 1.0 / static_cast<double>(sums.count);
-      return rounded_ratio(one, sums.mask_count, sums.mask_sum, sums.count, DType::kFloat64);
-    case Reduction::kMeanWithSampleWeight:
-      if (sums.is_scalar) return 1;
-      if (sums.weight_sum.is_zero()) return 0;
-      return 1.0 / sums.weight_sum.value();
-    default:
-      return 1;
+// What the reduction multiplies weighted losses by, 0 where it divides by nothing: without
+// divides_by_sum().
+double factor_of(const Plan& plan) {
+  if (plan.reduction == Reduction::kSum || plan.reduction == Reduction::kNone) return 1;
+  return plan.rows == 0 ? 0 : 1.0 / static_cast<double>(plan.rows);
+}
+
+// The same with it.
+double factor_of(const PartialSums& sums) {
+  if (sums.reduction == Reduction::kMean) {
+    if (sums.count == 0 || sums.mask_sum.is_zero()) return 0;
+    ExactSum one;
+    one.add(1.0);
+    return rounded_ratio(one, sums.mask_count, sums.mask_sum, sums.count, DType::kFloat64);
   }
+  if (sums.is_scalar) return 1;
+  return sums.weight_sum.is_zero() ? 0 : 1.0 / sums.weight_sum.value();
+}
+
+void store_value(PartialSums& sums, const Request& request, const MutableArrayView& value) {
+  sums.result_dtype = value.dtype;
+  store_element(sums.finalize(request.empty), value.dtype, static_cast<char*>(value.data));
 }
 
 // Losses of samples that are part of each other: all losses first, which also decide what counts in a
 // mean, then their derivatives.
-void derive_pairs(const Call& call, const Outputs& to, PartialSums& sums, Value* value) {
+void derive_pairs(const Call& call, const Outputs& to, const Value* value) {
   const RowLosses rows(call, false);
   CircleStatistics statistics = call.special->make_statistics();
   std::vector<double> scales(static_cast<std::size_t>(call.plan.rows));
@@ -237,12 +241,15 @@ void derive_pairs(const Call& call, const Outputs& to, PartialSums& sums, Value*
     const std::lock_guard lock(mutex);
     total.merge(part);
   });
+  PartialSums sums = start_sums(call, Need::kValue);
   take_sums(total, sums);
-  const double factor = call.request.scale.value_or(factor_of(call, sums));
+  const double by_reduction = divides_by_sum(call) ? factor_of(sums) : factor_of(call.plan);
+  const double factor = call.request.scale.value_or(by_reduction);
   for (double& scale : scales) scale *= factor;
   for_rows(call, [&](std::int64_t begin, std::int64_t end) {
     call.special->gradients(begin, end - begin, scales.data(), statistics, *to.gradient);
   });
+  if (value != nullptr && value->tally != nullptr) store_value(sums, call.request, *to.value);
 }
 
 void derive_all(const Derivation& what) {
@@ -252,14 +259,24 @@ void derive_all(const Derivation& what) {
   if (converts_automatically(call) && labels_are_binary(call, *rows, 0, call.plan.rows)) {
     rows.emplace(call, true);
   }
+  Tally* const total = what.value != nullptr ? what.value->tally : nullptr;
   if (call.is_long()) {
     derive_long_rows(what, *rows);
-  } else if (call.threads == 1 &&
-             call.plan.rows * std::max<std::int64_t>(call.plan.cols, 1) <= kPollElements) {
-    derive_rows(what, *rows, 0, call.plan.rows);
+  } else if (call.threads == 1 && element_count(call.plan) <= kPollElements) {
+    derive_rows(what, *rows, 0, call.plan.rows, total);
+  } else if (total == nullptr) {
+    for_rows(call, [&](std::int64_t begin, std::int64_t end) {
+      derive_rows(what, *rows, begin, end, nullptr);
+    });
   } else {
-    for_rows(call,
-             [&](std::int64_t begin, std::int64_t end) { derive_rows(what, *rows, begin, end); });
+    std::mutex mutex;
+    for_rows(call, [&](std::int64_t begin, std::int64_t end) {
+      Tally part(call, false);
+      derive_rows(what, *rows, begin, end, &part);
+      part.flush();
+      const std::lock_guard lock(mutex);
+      total->merge(part);
+    });
   }
 }
 
@@ -271,30 +288,35 @@ void derive(const BoundLoss& loss, const Operands& operands, const Request& requ
   if (has_value) place_output(*to.value, "value", call.plan);
   const bool by_sample = request.reduction == Reduction::kNone;
   if (call.plan.rows == 0 && is_unreduced(call.plan)) return;
-  Value value;
-  if (has_value && by_sample) {
-    value.samples = static_cast<char*>(to.value->data);
-  } else if (has_value) {
-    value.tally.emplace(call, false);
-  }
-  Value* const wanted = has_value ? &value : nullptr;
-  PartialSums sums = start_sums(call, Need::kValue);
-  if (call.has_target(Target::kPairs)) {
-    derive_pairs(call, to, sums, wanted);
-  } else {
-    if (call.makes_mask() && !by_sample) sum_up_labels(call, sums);
-    const double factor = request.scale.value_or(factor_of(call, sums));
-    derive_all({call, factor, to.curvature, wanted, *to.gradient});
+  const bool reduces = has_value && !by_sample;
+  Tally total(call, false);
+  const Value value{reduces ? &total : nullptr,
+                    has_value && by_sample ? static_cast<char*>(to.value->data) : nullptr};
+  const Value* const wanted = has_value ? &value : nullptr;
+  if (call.has_target(Target::kPairs)) return derive_pairs(call, to, wanted);
+  const auto derive_by = [&](double factor) {
+    derive_all({call, request.scale.value_or(factor), to.curvature, wanted, *to.gradient});
     call.check_labels();
-    if (value.tally) {
-      value.tally->flush();
-      sums.loss_sum = value.tally->losses.value();
-      sums.valid_count = value.tally->valid_count;
-    }
+  };
+  const auto finish = [&](PartialSums& sums) {
+    take_losses(total, sums);
+    store_value(sums, request, *to.value);
+  };
+  if (divides_by_sum(call)) {
+    PartialSums sums = start_sums(call, Need::kValue);
+    if (call.makes_mask()) sum_up_labels(call, sums);
+    derive_by(factor_of(sums));
+    if (reduces) finish(sums);
+    return;
   }
-  if (!has_value || by_sample) return;
-  sums.result_dtype = to.value->dtype;
-  store_element(sums.finalize(request.empty), to.value->dtype, static_cast<char*>(to.value->data));
+  derive_by(factor_of(call.plan));
+  if (!reduces) return;
+  if (const auto quick = total.quick_value(call, to.value->dtype)) {
+    store_element(*quick, to.value->dtype, static_cast<char*>(to.value->data));
+    return;
+  }
+  PartialSums sums = start_sums(call, Need::kValue);
+  finish(sums);
 }
 
 }  // namespace

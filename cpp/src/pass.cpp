@@ -154,14 +154,16 @@ PartialSums start_sums(const Call& call, Need need) {
 // Per-sample losses times weights, stored to the output.
 void store_rows(const Call& call, const void* losses, const double* weights, std::int64_t begin,
                 std::int64_t n, char* out) {
+  const Plan& plan = call.plan;
+  if (weights == nullptr) {
+    return store_results(plan, call.kernels(), plan.compute, out, begin, n, losses);
+  }
   double results[kRowTile];
   for (std::int64_t i = 0; i < n; ++i) {
-    const double loss = call.plan.compute == DType::kFloat32
-                            ? double{static_cast<const float*>(losses)[i]}
-                            : static_cast<const double*>(losses)[i];
-    results[i] = weights == nullptr ? loss : weights[i] == 0 ? 0.0 : weights[i] * loss + 0.0;
+    const double loss = load_loss(losses, plan.compute, i);
+    results[i] = weights[i] == 0 ? 0.0 : weights[i] * loss + 0.0;
   }
-  store_results(call.plan, out, begin, n, results);
+  store_results(plan, call.table.f64, DType::kFloat64, out, begin, n, results);
 }
 
 }  // namespace simdloss

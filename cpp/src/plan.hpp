@@ -97,6 +97,11 @@ struct Plan {
   std::int64_t loss_shape[kMaxRank + 1];
 };
 
+// What a call reads of y_pred, samples without elements counting as one.
+inline std::int64_t element_count(const Plan& plan) {
+  return plan.rows * (plan.cols > 0 ? plan.cols : 1);
+}
+
 // Throws Error.
 void make_plan(const BoundLoss* loss, const Operands& operands, const Request& request, Plan& plan,
                const DerivativeViews& derivatives = {});

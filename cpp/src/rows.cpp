@@ -32,12 +32,6 @@ std::int64_t rows_in_tile(std::int64_t fitting, bool converts_both, bool pointwi
   return n > kRowGroup ? n / kRowGroup * kRowGroup : n;
 }
 
-bool all_binary(const double* labels, std::int64_t n) {
-  bool binary = true;
-  for (std::int64_t i = 0; i < n; ++i) binary &= labels[i] == 0.0 || labels[i] == 1.0;
-  return binary;
-}
-
 bool has_nan(const double* x, std::int64_t n) {
   bool found = false;
   for (std::int64_t i = 0; i < n; ++i) found |= x[i] != x[i];
@@ -76,9 +70,13 @@ RowLosses::RowLosses(const Call& call, bool binary_labels)
       loss_(call.loss != nullptr ? &kernels_.losses[call.loss->info().index] : nullptr),
       has_class_ids_(call.has_target(Target::kClassId)),
       item_size_(static_cast<std::int64_t>(item_size(plan_.compute))),
-      direct_true_(has_class_ids_ || is_direct(plan_, kTrue, plan_.compute)),
-      direct_pred_(is_direct(plan_, kPred, plan_.compute)),
       halves_(halves_in_place()) {
+  direct_[kTrue] = has_class_ids_ || is_direct(plan_, kTrue, plan_.compute);
+  direct_[kPred] = is_direct(plan_, kPred, plan_.compute);
+  for (const Operand operand : {kGradient, kHessian}) {
+    if (plan_.derivatives[operand - kGradient] == nullptr) continue;
+    direct_[operand] = is_direct(plan_, operand, plan_.compute);
+  }
   const BoundLoss* const loss = call.loss;
   if (loss == nullptr) return;
   const Settings settings{loss->params().data(), plan_.epsilon, plan_.one_minus_epsilon,
@@ -133,21 +131,21 @@ RowLosses::Slice RowLosses::Slice::from(std::int64_t row, std::int64_t n_rows) c
 // Whether kernels can work on these rows where they are. A column that steps evenly is read as a row
 // by load_tile(), which kernels cannot.
 bool RowLosses::is_in_place(Operand operand, const RowSlice& rows) const {
-  if (!is_direct(plan_, operand, plan_.compute)) return column_stride(operand, rows) != 0;
+  if (!direct_[operand]) return column_stride(operand, rows) != 0;
   const bool scattered = plan_.cols == 1 && rows.n_rows > 1 && rows.stride != item_size_;
   return !scattered;
 }
 
 // Picking reads of all rows of a tile, so what kernels can ask for in good time is in the next one.
 std::int64_t RowLosses::next_of_picked(const RowSlice& rows) const {
-  return has_class_ids_ && is_direct(plan_, kPred, plan_.compute) ? kRowTile * rows.stride : 0;
+  return has_class_ids_ && direct_[kPred] ? kRowTile * rows.stride : 0;
 }
 
 // The col_stride of these rows in a RowBlock or RowDerivatives that has them where they are.
 std::int64_t RowLosses::column_stride(Operand operand, const RowSlice& rows) const {
-  const bool are_columns = plan_.dtype[operand] == plan_.compute && rows.stride == item_size_ &&
-                           plan_.inner.rank == 1 && plan_.cols <= loss_->most_columns &&
-                           !is_direct(plan_, operand, plan_.compute);
+  const bool are_columns = !direct_[operand] && plan_.dtype[operand] == plan_.compute &&
+                           rows.stride == item_size_ && plan_.inner.rank == 1 &&
+                           plan_.cols <= loss_->most_columns;
   return are_columns ? plan_.inner.inner_stride(operand) : 0;
 }
 
@@ -284,8 +282,8 @@ SegmentSums RowLosses::sums_of_range(Stage stage, const Slice& row, std::int64_t
   Tile p_tile;
   const bool is_half = halves_ != Halves::kNone;
   const std::int64_t size = is_half ? 2 : item_size_;
-  const bool direct = direct_true_ && direct_pred_;
-  const bool neither = !direct_true_ && !direct_pred_;  // see rows_in_tile()
+  const bool direct = direct_[kTrue] && direct_[kPred];
+  const bool neither = !direct_[kTrue] && !direct_[kPred];  // see rows_in_tile()
   const std::int64_t tile_bytes = neither ? kTileBytes / 2 : kTileBytes;
   const std::int64_t step = direct ? end - begin : tile_bytes / size;  // whole pairs of steps
   for (std::int64_t col = begin; col < end; col += step) {
@@ -296,8 +294,8 @@ SegmentSums RowLosses::sums_of_range(Stage stage, const Slice& row, std::int64_t
       load_tile(plan_, operand, kernels_, plan_.compute, source, col, n, tile.bytes);
       return tile.bytes;
     };
-    const void* const t = has_class_ids_ ? nullptr : place(kTrue, row.t, direct_true_, t_tile);
-    const void* const p = place(kPred, row.p, direct_pred_, p_tile);
+    const void* const t = has_class_ids_ ? nullptr : place(kTrue, row.t, direct_[kTrue], t_tile);
+    const void* const p = place(kPred, row.p, direct_[kPred], p_tile);
     loss_->accumulate(stage, {t, p, class_weights_from(col), n, halves_}, facts, args_.bytes,
                       state);
   }
@@ -423,28 +421,6 @@ bool RowLosses::rescue_row(std::int64_t row, const std::int64_t* class_id, doubl
   });
   loss = (sum.value() / Wide(plan_.divisor)).value() + 0.0;
   return true;
-}
-
-bool RowLosses::labels_are_binary(std::int64_t row_begin, std::int64_t n_rows,
-                                  std::int64_t col_begin, std::int64_t col_end) const {
-  bool binary = true;
-  double labels[kScanTile];
-  const std::int64_t n_cols = std::min(kScanTile, col_end - col_begin);
-  const std::int64_t row_step = n_cols > 0 ? kScanTile / n_cols : n_rows;
-  for_each_run(plan_.outer, row_begin, n_rows,
-               [&](std::int64_t, std::int64_t run, const std::int64_t* offsets) {
-                 const std::int64_t stride = plan_.outer.inner_stride(kTrue);
-                 for (std::int64_t row = 0; binary && row < run; row += row_step) {
-                   const RowSlice slice{plan_.data[kTrue] + offsets[kTrue] + row * stride, stride,
-                                        std::min(row_step, run - row)};
-                   for (std::int64_t col = col_begin; binary && col < col_end; col += n_cols) {
-                     const std::int64_t n = std::min(n_cols, col_end - col);
-                     load_tile(plan_, kTrue, wide_kernels_, DType::kFloat64, slice, col, n, labels);
-                     binary = all_binary(labels, n * slice.n_rows);
-                   }
-                 }
-               });
-  return binary;
 }
 
 }  // namespace simdloss

@@ -106,7 +106,7 @@ class RowLosses {
                        const RowScales& scales, const RowFacts& facts, const RowSlopes& slopes,
                        Curvature curvature, bool finite) const;
 
-  // Whether all labels of elements [col_begin, col_end) of these rows are 0 or 1.
+  // Whether all labels of elements [col_begin, col_end) of these rows are 0 or 1. In row_labels.cpp.
   bool labels_are_binary(std::int64_t row_begin, std::int64_t n_rows, std::int64_t col_begin,
                          std::int64_t col_end) const;
 
@@ -172,9 +172,8 @@ class RowLosses {
   const LossKernels* loss_;          // null if y_pred holds the losses
   bool has_class_ids_;
   std::int64_t item_size_;
-  bool direct_true_;
-  bool direct_pred_;
-  Halves halves_;  // that kernels of losses read from where it is
+  bool direct_[kOperands] = {};  // whether rows can stay where they are: is_direct()
+  Halves halves_;                // that kernels of losses read from where it is
   LossArgs args_;
   LossArgs wide_args_;
   const double* wide_class_weights_ = nullptr;  // null: all 1

@@ -37,17 +37,21 @@ void place_windows(SampleSum& scratch, int top) noexcept {
   scratch.anchors[1] = 1.5 * power_of_two(top - 79 + 52);
 }
 
+double total_of(const double (&window)[kWindowLanes]) noexcept {
+  double even = 0.0;
+  double odd = 0.0;
+  for (int i = 0; i < kWindowLanes; i += 2) {
+    even += window[i];
+    odd += window[i + 1];
+  }
+  return even + odd;
+}
+
 void add_windows(SampleSum& scratch) noexcept {
   for (auto& window : scratch.windows) {
-    double even = 0.0;
-    double odd = 0.0;
-    for (int i = 0; i < kWindowLanes; i += 2) {
-      even += window[i];
-      odd += window[i + 1];
-      window[i] = window[i + 1] = 0.0;
-    }
-    const double sum = even + odd;
+    const double sum = total_of(window);
     if (sum != 0.0) scratch.sum->add(sum);
+    for (double& lane : window) lane = 0.0;
   }
   scratch.n_addends = 0;
 }
@@ -100,6 +104,7 @@ void begin_samples(SampleSum& scratch, ExactSum& sum) noexcept {
   scratch.sum = &sum;
   scratch.n_aside = 0;
   scratch.n_addends = 0;
+  scratch.flushed = false;
   for (auto& window : scratch.windows) {
     for (double& lane : window) lane = 0.0;
   }
@@ -110,11 +115,17 @@ void flush_samples(SampleSum& scratch) noexcept {
   // Room aside ran out before the windows had taken as much.
   const bool misplaced =
       scratch.n_aside > kMaxAside - kWindowLanes && scratch.n_addends < kMaxAside / kWindowLanes;
+  scratch.flushed = true;
   if (scratch.n_addends > 0) add_windows(scratch);
   if (scratch.n_aside > 0) {
     const int top = add_aside(scratch);
     if (misplaced) place_windows(scratch, top + kHeadroom);
   }
+}
+
+bool window_totals(const SampleSum& scratch, double (&totals)[kWindows]) noexcept {
+  for (int i = 0; i < kWindows; ++i) totals[i] = total_of(scratch.windows[i]);
+  return scratch.n_aside == 0 && !scratch.flushed;
 }
 
 }  // namespace simdloss

@@ -45,6 +45,7 @@ struct alignas(64) SampleSum {
   double anchors[kWindows - 1];  // 1.5 * 2^52 units
   std::int32_t n_aside;
   std::int32_t n_addends;  // at least what any lane has taken
+  bool flushed;            // whether the sum holds some of the samples
   ExactSum* sum;
 };
 
@@ -53,5 +54,8 @@ void begin_samples(SampleSum& scratch, ExactSum& sum) noexcept;
 
 // Adds what is in the scratch to its sum. The scratch can be used on.
 void flush_samples(SampleSum& scratch) noexcept;
+
+// The sums of the windows, exactly. Whether they are that of all samples: of few ordinary ones.
+bool window_totals(const SampleSum& scratch, double (&totals)[kWindows]) noexcept;
 
 }  // namespace simdloss

@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "call.hpp"
+#include "rounded_mean.hpp"
 #include "sample_sum_state.hpp"
 #include "tiles.hpp"
 
@@ -25,10 +26,21 @@ class RunningSum {
   void add(const TypeKernels& kernels, const void* values, const double* weights, std::int64_t n) {
     kernels.add_samples(values, weights, n, scratch_);
   }
-  void merge(const RunningSum& other) { sum_.merge(other.sum_); }
+  void merge(const RunningSum& other) {
+    sum_.merge(other.sum_);
+    scratch_.flushed = true;
+  }
   void flush() { flush_samples(scratch_); }
   // Once flushed.
   const ExactSum& value() const { return sum_; }
+  // Before that: the sum divided by `count` and rounded once; nothing if there is more to it than a
+  // few numbers.
+  std::optional<double> quick_mean(std::uint64_t count, DType dtype) const {
+    static_assert(kWindows == kMeanTerms);
+    double totals[kWindows];
+    if (!window_totals(scratch_, totals)) return std::nullopt;
+    return rounded_mean(totals, count, dtype);
+  }
 
  private:
   ExactSum sum_;
@@ -81,6 +93,12 @@ class Tally {
   }
   void flush() {
     for_each([](RunningSum& sum, const RunningSum*) { sum.flush(); }, *this);
+  }
+  // Before flush(): the value of the call, if quick_mean() has it.
+  std::optional<double> quick_value(const Call& call, DType dtype) const {
+    if (divides_by_sum(call) || converted || valid_count == 0) return std::nullopt;
+    const bool is_sum = call.plan.reduction == Reduction::kSum;
+    return losses.quick_mean(is_sum ? 1 : static_cast<std::uint64_t>(call.plan.rows), dtype);
   }
   // Both flushed.
   void merge(const Tally& other) {

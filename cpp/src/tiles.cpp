@@ -180,6 +180,23 @@ void store_typed(const Plan& plan, Operand operand, const TypeKernels& kernels,
       });
 }
 
+template <class T>
+void store_entries(const Plan& plan, const TypeKernels& kernels, char* out, std::int64_t begin,
+                   std::int64_t n, const T* values) {
+  const DType dtype = plan.dtype[kOut];
+  const std::int64_t stride = plan.outer.inner_stride(kOut);
+  for_each_run(plan.outer, begin, n,
+               [&](std::int64_t position, std::int64_t run, const std::int64_t* offsets) {
+                 const T* const from = values + position;
+                 char* const to = out + offsets[kOut];
+                 if (run == 1 || stride == static_cast<std::int64_t>(item_size(dtype))) {
+                   kernels.store[static_cast<std::size_t>(dtype)](from, run, to);
+                 } else {
+                   scatter(from, run, dtype, 1, run, to, 0, stride);
+                 }
+               });
+}
+
 }  // namespace
 
 bool is_direct(const Plan& plan, Operand operand, DType compute) {
@@ -272,17 +289,13 @@ void store_doubles(DType dtype, const double* from, std::int64_t n, char* to, st
   }
 }
 
-void store_results(const Plan& plan, char* out, std::int64_t begin, std::int64_t n,
-                   const double* values) {
-  const DType dtype = plan.dtype[kOut];
-  for_each_run(plan.outer, begin, n,
-               [&](std::int64_t position, std::int64_t run, const std::int64_t* offsets) {
-                 char* to = out + offsets[kOut];
-                 const std::int64_t stride = plan.outer.inner_stride(kOut);
-                 for (std::int64_t i = 0; i < run; ++i) {
-                   store_element(values[position + i], dtype, to + i * stride);
-                 }
-               });
+void store_results(const Plan& plan, const TypeKernels& kernels, DType compute, char* out,
+                   std::int64_t begin, std::int64_t n, const void* values) {
+  if (compute == DType::kFloat32) {
+    store_entries(plan, kernels, out, begin, n, static_cast<const float*>(values));
+  } else {
+    store_entries(plan, kernels, out, begin, n, static_cast<const double*>(values));
+  }
 }
 
 }  // namespace simdloss

@@ -52,10 +52,10 @@ void store_doubles(DType dtype, const double* from, std::int64_t n, char* to, st
 void load_entries(const Plan& plan, Operand operand, const Dims& dims, std::int64_t begin,
                   std::int64_t n, double* to);
 
-// values[i], of type double, rounded once to plan.dtype[kOut] and stored as entry begin + i of the
-// output.
-void store_results(const Plan& plan, char* out, std::int64_t begin, std::int64_t n,
-                   const double* values);
+// values[i], of the type `compute` of the kernels, rounded once to plan.dtype[kOut] and stored as entry
+// begin + i of the output.
+void store_results(const Plan& plan, const TypeKernels& kernels, DType compute, char* out,
+                   std::int64_t begin, std::int64_t n, const void* values);
 
 // `x` rounded to nearest even and stored as one element of floating type `dtype`.
 void store_element(double x, DType dtype, char* to);

@@ -73,11 +73,24 @@ inline bool gives_scalar(const Request& request, const ArrayView& y_pred) {
   return request.reduction != Reduction::kNone && element_count(y_pred) > 0;
 }
 
+/// Whether it has, if the shapes are valid, an entry for each row along y_pred's last axis.
+inline bool gives_rows(const LossInfo& info, const Request& request, const Operands& operands) {
+  const Axes& axes = request.axes;
+  const bool is_last = !axes.all && axes.list.size() == 1 && axes.list[0] == -1;
+  const bool is_bare = operands.sample_weight == nullptr && operands.mask == nullptr;
+  return request.reduction == Reduction::kNone && is_last && is_bare &&
+         info.axis_kind != AxisKind::kNone && operands.y_pred.rank > 0 &&
+         (info.target == Target::kClassId || operands.y_true.rank == operands.y_pred.rank);
+}
+
 /// Shape and dtype of what a call of `loss` returns. Errors may be left to the call.
 inline ResultType type_of_result(const BoundLoss& loss, const Operands& operands,
                                  const Request& request) {
-  if (!gives_scalar(request, operands.y_pred)) return result_type(loss, operands, request);
-  return {{}, loss_dtype(request, operands.y_pred.dtype)};
+  const ArrayView& p = operands.y_pred;
+  const DType dtype = loss_dtype(request, p.dtype);
+  if (gives_scalar(request, p)) return {{}, dtype};
+  if (gives_rows(loss.info(), request, operands)) return {{p.shape, p.shape + p.rank - 1}, dtype};
+  return result_type(loss, operands, request);
 }
 
 /// Where a result goes: to a NumPy scalar, a new array, or an array of the caller's.

@@ -8,12 +8,14 @@
 #include <cstdint>
 #include <limits>
 #include <random>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
 #include "big_rational.hpp"
 #include "each_isa.hpp"
 #include "kernels/abi.hpp"
+#include "rounded_mean.hpp"
 #include "sample_sum_state.hpp"
 #include "simdloss/exact_sum.hpp"
 
@@ -50,6 +52,27 @@ ExactSum defined_sum(const std::vector<T>& losses, const double* weights) {
   return sum;
 }
 
+// Whether the windows hold all; if so they must give the means that `sum`, which they are flushed
+// to, does.
+bool check_means(SampleSum& scratch, const ExactSum& sum) {
+  double totals[kWindows];
+  const bool are_all = window_totals(scratch, totals);
+  flush_samples(scratch);
+  if (!are_all) return false;
+  ExactSum one;
+  one.add(1.0);
+  for (const std::uint64_t count : {std::uint64_t{1}, std::uint64_t{3}, std::uint64_t{640},
+                                    std::uint64_t{999983}, ~std::uint64_t{0}}) {
+    for (const DType dtype :
+         {DType::kFloat16, DType::kBFloat16, DType::kFloat32, DType::kFloat64}) {
+      const double mean = rounded_mean(totals, count, dtype);
+      CHECK(std::bit_cast<std::uint64_t>(mean) ==
+            std::bit_cast<std::uint64_t>(rounded_ratio(sum, 1, one, count, dtype)));
+    }
+  }
+  return true;
+}
+
 // The kernel's sum, in tiles of up to `tile` samples.
 template <class T>
 ExactSum kernel_sum(const KernelTable& table, const std::vector<T>& losses, const double* weights,
@@ -62,7 +85,7 @@ ExactSum kernel_sum(const KernelTable& table, const std::vector<T>& losses, cons
     kernels_of<T>(table).add_samples(losses.data() + i, weights == nullptr ? nullptr : weights + i,
                                      static_cast<std::int64_t>(n), scratch);
   }
-  flush_samples(scratch);
+  check_means(scratch, sum);
   return sum;
 }
 
@@ -198,6 +221,49 @@ TEST_CASE("the windows take the most that they can without rounding") {
       }
     });
   }
+}
+
+TEST_CASE("a few ordinary samples stay in the windows, others do not") {
+  Random random(7);
+  const auto stay = [](const auto& losses) {
+    bool all = true;
+    for_each_isa([&](const KernelTable& table) {
+      ExactSum sum;
+      SampleSum scratch;
+      begin_samples(scratch, sum);
+      kernels_of<typename std::decay_t<decltype(losses)>::value_type>(table).add_samples(
+          losses.data(), nullptr, static_cast<std::int64_t>(losses.size()), scratch);
+      const bool stayed = check_means(scratch, sum);
+      all = all && stayed;
+    });
+    return all;
+  };
+  for (std::size_t n = 0; n < 600; n += 7) {
+    CHECK(stay(draw<float>(n, random, -39, 14)));
+    CHECK(stay(draw<double>(n, random, -50, 14)));
+  }
+  CHECK(stay(std::vector<double>{1.0, -1.0}));
+  CHECK(stay(std::vector<double>{0x1p15, 0x1p-51, -0x1p-51 - 0x1p-103}));
+  CHECK_FALSE(stay(std::vector<float>{1.0f, 0x1p-50f}));
+  CHECK_FALSE(stay(std::vector<float>{1.0f, 0x1p16f}));
+  CHECK_FALSE(stay(std::vector<double>{1.0, kInfinity}));
+  CHECK_FALSE(stay(std::vector<double>{1.0, kNan}));
+}
+
+TEST_CASE("samples that were flushed are missed in the windows") {
+  for_each_isa([&](const KernelTable& table) {
+    ExactSum sum;
+    SampleSum scratch;
+    begin_samples(scratch, sum);
+    const std::vector<float> losses(40, 0.75f);
+    table.f32.add_samples(losses.data(), nullptr, 40, scratch);
+    flush_samples(scratch);
+    table.f32.add_samples(losses.data(), nullptr, 40, scratch);
+    double totals[kWindows];
+    CHECK_FALSE(window_totals(scratch, totals));
+    flush_samples(scratch);
+    CHECK(sum.value() == 60.0);
+  });
 }
 
 TEST_CASE("a weight of 0 skips its sample, whatever the loss") {

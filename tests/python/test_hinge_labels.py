@@ -50,6 +50,33 @@ def test_the_whole_batch_decides(variant: Variant, kind: str) -> None:
         assert_same_bits(loss(t, p), said(converted, p), reduction)
 
 
+def laid_out(array: Any, layout: str) -> Any:
+    rows, cols = array.shape
+    if layout == "F":
+        return np.asfortranarray(array)
+    if layout == "every other column":
+        return np.repeat(array, 2, axis=1)[:, ::2]
+    if layout == "padded rows":
+        return np.pad(array, ((0, 0), (0, 3)), constant_values=7)[:, :cols]
+    return array
+
+
+# Up to 65536 elements are looked at before anything is computed.
+@pytest.mark.parametrize("layout", ["C", "F", "every other column", "padded rows"])
+@pytest.mark.parametrize("shape", [(3, 5), (100, 1), (33, 37), (5000, 14), (1, 70000)], ids=str)
+@hinges
+def test_one_other_label_anywhere(variant: Variant, shape: tuple[int, int], layout: str) -> None:
+    rng = np.random.default_rng(5)
+    p = variant.draw(shape)[1]
+    t = rng.integers(0, 2, shape).astype(np.float32)
+    loss, said = variant.loss(), variant.loss(labels="signed")
+    assert_same_bits(loss(laid_out(t, layout), p), said(2 * t - 1, p))
+    for position in {0, 1, t.size // 2, t.size - 2, t.size - 1, int(rng.integers(t.size))}:
+        other = t.copy()
+        other.flat[position] = rng.choice([-1, 0.5, 1 + 2.0**-23, np.inf])
+        assert_same_bits(loss(laid_out(other, layout), p), said(other, p), str(position))
+
+
 @hinges
 def test_labels_can_be_said(variant: Variant) -> None:
     t, p = batch("binary"), variant.draw((40, 37))[1]

@@ -167,6 +167,8 @@ struct LossKernels {
 struct TypeKernels {
   const LossKernels* losses;  // by LossInfo::index
   bool (*all_finite)(const void* values, std::int64_t n) noexcept;
+  // Whether all are 0 or 1.
+  bool (*all_binary)(const void* values, std::int64_t n) noexcept;
   // Adds weight times loss of n samples to a sum; see [Sample sum]. Null weights are all 1.
   void (*add_samples)(const void* losses, const double* weights, std::int64_t n,
                       SampleSum& sum) noexcept;

@@ -389,18 +389,4 @@ class RowSums {
   }
 };
 
-template <class T, class Isa>
-bool all_finite(const void* values, std::int64_t n) noexcept {
-  using V = Vec<T, Isa>;
-  const T* const x = static_cast<const T*>(values);
-  V sum(T(0));  // of x - x: 0 or NaN
-  std::int64_t i = 0;
-  for (; i + V::kWidth <= n; i += V::kWidth) {
-    const V v = V::load(x + i);
-    sum = sum + (v - v);
-  }
-  const V rest = V::load_first(x + i, n - i);
-  return all(sum + (rest - rest) == V(T(0)));
-}
-
 }  // namespace simdloss

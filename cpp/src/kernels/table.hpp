@@ -3,6 +3,7 @@
 
 // All losses on one instruction set, as the KernelTable that the object of that ISA exports.
 
+#include "kernels/checks.hpp"
 #include "kernels/columns.hpp"
 #include "kernels/convert.hpp"
 #include "kernels/pointwise.hpp"
@@ -37,6 +38,7 @@ template <class T, class Isa>
 inline constexpr TypeKernels kTypeKernels = {
     KernelsOf<T, Isa, AllLosses>::losses,
     &all_finite<T, Isa>,
+    &all_binary<T, Isa>,
     &add_samples<T, Isa>,
     Loaders<T, Isa>::table,
     Storers<T, Isa>::table,

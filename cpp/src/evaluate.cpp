@@ -104,15 +104,19 @@ Variants make_variants(const Call& call) {
   return variants;
 }
 
-// Where nothing is to be merged with the losses: labels that are in the cache are looked at once more
+// The same where nothing is merged with the losses: labels that are in the cache are looked at once more
 // sooner than losses are computed twice.
-void settle_labels(const Call& call, Variants& variants) {
+Variants make_settled_variants(const Call& call) {
   const Plan& plan = call.plan;
-  if (!variants.converted || element_count(plan) > kUnitElements) return;
+  if (!converts_automatically(call) || element_count(plan) > kUnitElements) {
+    return make_variants(call);
+  }
+  Variants variants;
+  variants.plain.emplace(call, false);
   if (variants.plain->labels_are_binary(0, plan.rows, 0, plan.cols)) {
     variants.plain.emplace(call, true);
   }
-  variants.converted.reset();
+  return variants;
 }
 
 void tally_all(const Call& call, const Variants& variants, Tally& total) {
@@ -163,8 +167,7 @@ PartialSums sum_up(const Call& call, std::uint64_t fingerprint) {
 
 // The reduced losses, rounded once to `dtype`.
 double value_of(const Call& call, DType dtype) {
-  Variants variants = make_variants(call);
-  settle_labels(call, variants);
+  const Variants variants = make_settled_variants(call);
   Tally total(call, variants.converted.has_value());
   tally_all(call, variants, total);
   if (const auto value = total.quick_value(call, dtype)) return *value;

@@ -264,8 +264,8 @@ double rounded(double normal, Format format) noexcept {
   return round_to(format, exact, x.negative);
 }
 
-// rounded_mean() where arithmetic of doubles can tell, whatever their rounding mode: where all that
-// may be off by as much as they are rounds to the same number.
+// rounded_mean() to a type with fewer bits, where arithmetic of doubles can tell, whatever their rounding
+// mode: where all that they may be off by rounds to the same number.
 std::optional<double> mean_of_doubles(const double (&terms)[kMeanTerms], std::uint64_t count,
                                       Format format) noexcept {
   double sum = 0;
@@ -277,7 +277,7 @@ std::optional<double> mean_of_doubles(const double (&terms)[kMeanTerms], std::ui
   const auto divisor = static_cast<double>(count);
   const double mean = sum / divisor;
   if (!(std::abs(mean) >= 0x1p-900)) return std::nullopt;
-  // Two additions, a conversion, a division and the next line: below 2^-52 of `size` each.
+  // Two additions, a conversion, a division and the end of the interval are off by 2^-52 each.
   const double error = size / divisor * 0x1p-49;
   const double low = rounded(mean - error, format);
   const double high = rounded(mean + error, format);
@@ -347,7 +347,9 @@ double ExactSum::value(DType dtype) const noexcept {
 
 double rounded_mean(const double (&terms)[kMeanTerms], std::uint64_t count, DType dtype) noexcept {
   const Format format = format_of(dtype);
-  if (const auto mean = mean_of_doubles(terms, count, format)) return *mean;
+  if (dtype != DType::kFloat64) {
+    if (const auto mean = mean_of_doubles(terms, count, format)) return *mean;
+  }
   Decoded decoded[kMeanTerms];
   int lowest = std::numeric_limits<int>::max();
   for (int i = 0; i < kMeanTerms; ++i) {

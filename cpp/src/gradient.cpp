@@ -249,7 +249,7 @@ void derive_pairs(const Call& call, const Outputs& to, const Value* value) {
   for_rows(call, [&](std::int64_t begin, std::int64_t end) {
     call.special->gradients(begin, end - begin, scales.data(), statistics, *to.gradient);
   });
-  if (value != nullptr && value->tally != nullptr) store_value(sums, call.request, *to.value);
+  if (value != nullptr && value->samples == nullptr) store_value(sums, call.request, *to.value);
 }
 
 void derive_all(const Derivation& what) {

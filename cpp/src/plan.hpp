@@ -97,7 +97,7 @@ struct Plan {
   std::int64_t loss_shape[kMaxRank + 1];
 };
 
-// What a call reads of y_pred, samples without elements counting as one.
+// The elements of a call, or what costs as much: a sample counts as one at least.
 inline std::int64_t element_count(const Plan& plan) {
   return plan.rows * (plan.cols > 0 ? plan.cols : 1);
 }

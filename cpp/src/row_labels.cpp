@@ -13,8 +13,7 @@ namespace simdloss {
 bool RowLosses::labels_are_binary(std::int64_t row_begin, std::int64_t n_rows,
                                   std::int64_t col_begin, std::int64_t col_end) const {
   // Labels are converted to double, in which none but 0 and 1 becomes one of them.
-  constexpr std::int64_t tile = 512;
-  double labels[tile];
+  double labels[kScanTile];
   const auto slice_is_binary = [&](const RowSlice& rows) {
     const std::int64_t n_cols = col_end - col_begin;
     const bool adjacent = rows.stride == n_cols * item_size_;
@@ -26,8 +25,8 @@ bool RowLosses::labels_are_binary(std::int64_t row_begin, std::int64_t n_rows,
       }
       return true;
     }
-    const std::int64_t col_step = std::clamp<std::int64_t>(n_cols, 1, tile);
-    const std::int64_t row_step = tile / col_step;
+    const std::int64_t col_step = std::clamp<std::int64_t>(n_cols, 1, kScanTile);
+    const std::int64_t row_step = kScanTile / col_step;
     for (std::int64_t row = 0; row < rows.n_rows; row += row_step) {
       const RowSlice part{rows.data + row * rows.stride, rows.stride,
                           std::min(row_step, rows.n_rows - row)};

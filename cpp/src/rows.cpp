@@ -13,9 +13,6 @@
 namespace simdloss {
 namespace {
 
-// Elements that are read at a time where type and cost do not matter.
-constexpr std::int64_t kScanTile = 512;
-
 // The sum of two neighbouring segments, as in the halving tree over lanes.
 RowSum merged(const RowSum& a, const RowSum& b) {
   double hi = a.hi;

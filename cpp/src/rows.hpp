@@ -25,6 +25,9 @@ inline constexpr std::int64_t kRowTile = 512;
 inline constexpr std::int64_t kBareTileBytes = 8192;  // of their losses
 inline constexpr std::int64_t kMostRows = kBareTileBytes / sizeof(float);
 
+// Elements that are read at a time where type and cost do not matter.
+inline constexpr std::int64_t kScanTile = 512;
+
 // How a long row is cut.
 struct Segments {
   std::int64_t count;

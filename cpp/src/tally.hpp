@@ -36,7 +36,8 @@ class RunningSum {
   // Before that: the sum divided by `count` and rounded once; nothing if there is more to it than a
   // few numbers.
   std::optional<double> quick_mean(std::uint64_t count, DType dtype) const {
-    static_assert(kWindows == kMeanTerms);
+    // Totals are from 2^(top - 119) to 2^(top + 14): [Windows].
+    static_assert(kWindows == kMeanTerms && 119 + 14 <= kMeanTermBits);
     double totals[kWindows];
     if (!window_totals(scratch_, totals)) return std::nullopt;
     return rounded_mean(totals, count, dtype);

@@ -185,11 +185,13 @@ void store_entries(const Plan& plan, const TypeKernels& kernels, char* out, std:
                    std::int64_t n, const T* values) {
   const DType dtype = plan.dtype[kOut];
   const std::int64_t stride = plan.outer.inner_stride(kOut);
+  // These by integers, so that results do not depend on the floating-point environment.
+  const bool is_half = dtype == DType::kFloat16 || dtype == DType::kBFloat16;
   for_each_run(plan.outer, begin, n,
                [&](std::int64_t position, std::int64_t run, const std::int64_t* offsets) {
                  const T* const from = values + position;
                  char* const to = out + offsets[kOut];
-                 if (run == 1 || stride == static_cast<std::int64_t>(item_size(dtype))) {
+                 if (!is_half && stride == static_cast<std::int64_t>(item_size(dtype))) {
                    kernels.store[static_cast<std::size_t>(dtype)](from, run, to);
                  } else {
                    scatter(from, run, dtype, 1, run, to, 0, stride);

@@ -4,6 +4,7 @@
 // What every call of the core shares, whatever it computes: the loss object, where results go, the
 // GIL and Ctrl-C, and the way from C++ exceptions to Python's.
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -73,14 +74,21 @@ inline bool gives_scalar(const Request& request, const ArrayView& y_pred) {
   return request.reduction != Reduction::kNone && element_count(y_pred) > 0;
 }
 
-/// Whether it has, if the shapes are valid, an entry for each row along y_pred's last axis.
-inline bool gives_rows(const LossInfo& info, const Request& request, const Operands& operands) {
+/// Whether it surely has an entry for each row along y_pred's last axis, with nothing left to check.
+inline bool gives_rows(const BoundLoss& loss, const Request& request, const Operands& operands) {
+  const LossInfo& info = loss.info();
   const Axes& axes = request.axes;
+  const ArrayView& t = operands.y_true;
+  const ArrayView& p = operands.y_pred;
   const bool is_last = !axes.all && axes.list.size() == 1 && axes.list[0] == -1;
   const bool is_bare = operands.sample_weight == nullptr && operands.mask == nullptr;
-  return request.reduction == Reduction::kNone && is_last && is_bare &&
-         info.axis_kind != AxisKind::kNone && operands.y_pred.rank > 0 &&
-         (info.target == Target::kClassId || operands.y_true.rank == operands.y_pred.rank);
+  if (request.reduction != Reduction::kNone || !is_last || !is_bare ||
+      info.axis_kind == AxisKind::kNone || !loss.class_weights().empty() || p.rank == 0) {
+    return false;
+  }
+  const int labelled = info.target == Target::kClassId ? p.rank - 1 : p.rank;
+  return t.rank == labelled && std::equal(t.shape, t.shape + labelled, p.shape) &&
+         element_count(p) > 0;
 }
 
 /// Shape and dtype of what a call of `loss` returns. Errors may be left to the call.
@@ -89,7 +97,7 @@ inline ResultType type_of_result(const BoundLoss& loss, const Operands& operands
   const ArrayView& p = operands.y_pred;
   const DType dtype = loss_dtype(request, p.dtype);
   if (gives_scalar(request, p)) return {{}, dtype};
-  if (gives_rows(loss.info(), request, operands)) return {{p.shape, p.shape + p.rank - 1}, dtype};
+  if (gives_rows(loss, request, operands)) return {{p.shape, p.shape + p.rank - 1}, dtype};
   return result_type(loss, operands, request);
 }
 

@@ -367,3 +367,24 @@ def test_categories_of_pandas() -> None:
     with pytest.raises(TypeError, match=r"category; convert categories to class ids.*\.cat\.codes"):
         simdloss.sparse_categorical_crossentropy(categories, p)
     simdloss.sparse_categorical_crossentropy(categories.cat.codes, p)
+
+
+def test_shapes_are_compared_before_what_follows_from_them() -> None:
+    """The error is about the arrays, not about an `out` or weights that fit one of them."""
+    t, p = np.zeros((5, 3), np.float32), np.zeros((4, 3), np.float32)
+    out, weights = np.zeros(5, np.float32), np.ones(5)
+    samples = simdloss.MeanSquaredError(reduction=None)
+    weighted = simdloss.MeanSquaredError(reduction="mean_with_sample_weight")
+    ids = np.zeros(5, int)
+    calls = (
+        lambda: simdloss.mean_squared_error(t, p, out=out),
+        lambda: samples(t, p, out=out),
+        lambda: samples(t, p, out=out.astype(int)),
+        lambda: samples.value_and_grad(t, p, out=t.copy()),
+        lambda: weighted.partial(t, p, weights),
+        lambda: simdloss.sparse_categorical_crossentropy(ids, p, out=out),
+        lambda: simdloss.categorical_crossentropy(t[:, :1], p[:, :1]),  # nor of one class
+    )
+    for call in calls:
+        with pytest.raises(ValueError, match=r"^y_true .*\(5,.*\(4,"):
+            call()

@@ -157,6 +157,26 @@ def test_focal_gradient_where_many_roundings_add_up(
     assert worst.error <= 1, str(worst)
 
 
+@pytest.mark.parametrize(
+    ("dtype", "label", "logit"),
+    [
+        ("float32", 0.7852365970611572, -6.492918014526367),
+        ("float64", 0.8548997582705806, -3.8643023584413414),
+        ("float64", 0.6253819105314428, -5.830081114367511),
+    ],
+)
+def test_binary_focal_gradient_where_many_roundings_add_up(
+    dtype: str, label: float, logit: float
+) -> None:
+    """What a search found: a power of much of 1 times a derivative of four roundings."""
+    case = BY_NAME["binary_focal_crossentropy_from_logits"].case
+    variant = Variant(case, {"gamma": 5.0, "label_smoothing": 0.125})
+    t, z = np.array([[label]], dtype), np.array([[logit]], dtype)
+    source = make_pool(variant, dtype, "search", t, z)
+    worst = max(measure(source, np.zeros((1, 1), int)), key=by_error)
+    assert worst.error <= 1, str(worst)
+
+
 @pytest.mark.parametrize("from_logits", [True, False])
 @pytest.mark.parametrize("gamma", [0.5, 1.0, 2.0, 5.0])
 def test_focal_gradient_of_balanced_classes(from_logits: bool, gamma: float) -> None:

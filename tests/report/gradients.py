@@ -24,6 +24,7 @@ from support.kinks import KINKS
 
 from .gradient_questions import Question, questions
 from .page import origin, table
+from .search import searched_gradients
 
 INTRODUCTION = """\
 # Gradients, checked
@@ -66,11 +67,13 @@ The largest |error| found, as a multiple of the bound k u A + ulp / 2: A is the 
 terms of the derivative (see tests/spec), u = 2^-24 (float32) or 2^-53 (float64), and k = 4; with
 powers more, see [gradients](gradients.md#accuracy).
 Exact derivatives are those of the definitions, to 240 bits. Elements a few roundings from a kink
-are left out; they are in tests/support/kinks.py, and agree with PyTorch.
+are left out; they are in tests/support/kinks.py, and agree with PyTorch. *Searched* are rows of one
+element, or of three, of which those with the largest errors are varied again and again.
 """
 
 SHOWN = 20  # mismatches
 LENGTHS = (1, 10, 1000)
+SEARCHED = 0  # in the place of a length
 
 
 @dataclass(frozen=True)
@@ -221,6 +224,8 @@ def _by_loss(outcomes: Sequence[Outcome], cell: Callable[[list[Outcome]], str]) 
 # --- errors ---------------------------------------------------------------------------------------
 
 Task = tuple[int, str, tuple[str, ...], bool]
+KINDS: tuple[Which, ...] = ("gradient", "hessian")
+COLUMNS: list[tuple[Which, int]] = [("gradient", SEARCHED), *itertools.product(KINDS, LENGTHS)]
 
 
 @dataclass(frozen=True)
@@ -241,10 +246,9 @@ def figures(task: Task) -> list[Figures]:
     variant = GRADIENT_VARIANTS[index]
     errors: dict[str, dict[tuple[Which, int], float | None]] = {isa: {} for isa in isas}
     worst = dict.fromkeys(isas, (0.0, ""))
-    kinds: tuple[Which, ...] = ("gradient", "hessian")
     with simdloss.using_num_threads(1):
         curved = has_hessian(variant)
-        for which, n in itertools.product(kinds, LENGTHS):
+        for which, n in COLUMNS:
             if which == "hessian" and not curved:
                 for isa in isas:
                     errors[isa][which, n] = None
@@ -261,12 +265,21 @@ def figures(task: Task) -> list[Figures]:
 
 def _measured(task: Task, which: Which, n_cols: int) -> Iterator[Measurement]:
     index, dtype, isas, quick = task
+    if n_cols == SEARCHED:
+        n, rounds = (10, 2) if quick else (40, 6)
+        yield from searched_gradients(GRADIENT_VARIANTS[index], dtype, isas, n, rounds)
+        return
     variant, rows = GRADIENT_VARIANTS[index], {1: 400, 10: 60, 1000: 8}[n_cols]
     rows = max(2, rows // 20) if quick else rows
     for regime in variant.case.regimes:
         pairs = rows if variant.case.row_finish == "whole" else 400
         source = pool(variant, dtype, regime, pairs, n_cols)
         yield from measure(source, choose(source, rows, n_cols, salt=9), which, isas=isas)
+
+
+def _heading(column: tuple[Which, int]) -> str:
+    which, n = column
+    return f"{which}, " + ("searched" if n == SEARCHED else f"{n:,} in a row")
 
 
 def _errors(quick: bool) -> tuple[str, bool]:
@@ -281,8 +294,7 @@ def _errors(quick: bool) -> tuple[str, bool]:
     with ProcessPoolExecutor(mp_context=get_context("spawn")) as processes:
         found = [f for some in processes.map(figures, tasks) for f in some]
     found.sort(key=lambda f: sets.index(f.isa))
-    kinds = [(which, n) for which in ("gradient", "hessian") for n in LENGTHS]
-    head = ["set", "loss", "type", *(f"{which}, {n:,} in a row" for which, n in kinds)]
+    head = ["set", "loss", "type", *map(_heading, COLUMNS)]
     lines = [
         [
             f.isa,

@@ -2,12 +2,12 @@
 """Looks for the inputs with the largest errors.
 
 Millions of rows are judged in np.longdouble; the worst are varied, and the worst of those are
-measured exactly.
+measured exactly. Gradients, whose terms cancel, are measured exactly from the start, in hundreds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -17,10 +17,12 @@ from spec.case import Setting
 from spec.domain import FloatArray, step
 from spec.numbers import FORMATS
 from support.accuracy import Pool, make_pool
+from support.gradients import Measurement, measure
 from support.variants import Variant
 
 ROUNDS = 6
 KEPT = 40
+KEPT_GRADIENTS = 12
 
 
 def worst_rows(variant: Variant, dtype: str, n: int) -> Pool:
@@ -88,3 +90,41 @@ def estimated_errors(
         errors: npt.NDArray[np.longdouble] = np.abs(computed - value) / allowed
     errors[~np.isfinite(errors)] = 0  # beyond the largest number: for the exact measurement
     return errors
+
+
+def searched_gradients(
+    variant: Variant, dtype: str, isas: Sequence[str], n: int, rounds: int
+) -> Iterator[Measurement]:
+    """The errors of gradients of n random rows of each regime and, round by round, of relatives of
+    the worst.
+
+    The rows have one element, or three if the loss needs the whole row.
+    """
+    shape = (n, 3) if variant.case.row_finish == "whole" else (n, 1)
+    regimes = variant.case.regimes
+    t, p = _joined([variant.draw_rows(shape, dtype, regime, salt=2) for regime in regimes])
+    errors = np.zeros(len(t))
+    rng = variant.rng("search", dtype)
+    new = slice(None)
+    for round_ in range(rounds + 1):
+        for i, measurement in _gradient_errors(variant, dtype, isas, t[new], p[new]):
+            errors[new][i] = max(errors[new][i], measurement.error)
+            yield measurement
+        if round_ == rounds:
+            return
+        worst = np.argsort(errors)[-KEPT_GRADIENTS:]
+        relatives = list(_relatives(variant, t[worst], p[worst], 4, rng))
+        new = slice(len(worst), None)
+        t, p = _joined([(t[worst], p[worst]), *relatives])
+        errors = np.concatenate([errors[worst], np.zeros(len(t) - len(worst))])
+
+
+def _gradient_errors(
+    variant: Variant, dtype: str, isas: Sequence[str], t: FloatArray, p: FloatArray
+) -> Iterator[tuple[int, Measurement]]:
+    """With the numbers of their rows."""
+    rows = np.arange(t.size).reshape(t.shape)
+    whole = variant.case.row_finish == "whole"
+    source = make_pool(variant, dtype, "search", *((t, p) if whole else (t.T, p.T)))
+    for measurement in measure(source, rows, isas=isas):
+        yield int(measurement.chosen[0]) // t.shape[1], measurement

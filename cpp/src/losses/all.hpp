@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "losses/binary_focal.hpp"
 #include "losses/categorical.hpp"
 #include "losses/categorical_focal.hpp"
 #include "losses/classification.hpp"

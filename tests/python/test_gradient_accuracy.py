@@ -177,6 +177,36 @@ def test_binary_focal_gradient_where_many_roundings_add_up(
     assert worst.error <= 1, str(worst)
 
 
+@pytest.mark.parametrize(
+    ("options", "t", "p"),
+    [
+        (
+            {},
+            [0.0, 0.5220787766617967, 0.8084607406261758],
+            [7.643626912053143e-05, 4.1471392396152324e-05, 7.13752383553005e-05],
+        ),
+        (
+            {"alpha": 0.2, "beta": 0.8},
+            [0.33485597991374283, 0.0, 0.008671312239350915],
+            [0.0002181317403533767, 7.425150245236693e-06, 0.0003218545393599391],
+        ),
+        (
+            {"alpha": 3.0, "beta": 0.0},
+            [0.0, 0.0, 0.49999999999999994],
+            [9.999999999999977e-08, 0.0010000000000000033, 0.9999999000000044],
+        ),
+    ],
+)
+def test_tversky_gradient_where_many_roundings_add_up(
+    options: dict[str, float], t: list[float], p: list[float]
+) -> None:
+    """What a search found: the quotient of a sum and the square of another."""
+    variant = Variant(BY_NAME["tversky"].case, options)
+    source = make_pool(variant, "float64", "search", np.array([t]), np.array([p]))
+    worst = max(measure(source, np.arange(3)[None]), key=by_error)
+    assert worst.error <= 1, str(worst)
+
+
 @pytest.mark.parametrize("from_logits", [True, False])
 @pytest.mark.parametrize("gamma", [0.5, 1.0, 2.0, 5.0])
 def test_focal_gradient_of_balanced_classes(from_logits: bool, gamma: float) -> None:

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "losses/binary_labels.hpp"
-#include "simd/add_exactly.hpp"
+#include "simd/pair.hpp"
 
 namespace simdloss {
 
@@ -56,32 +56,8 @@ struct BinaryFocal : BinaryLabels {
     return args;
   }
 
-  // A number as an unevaluated sum: gamma multiplies the relative error of 1 - p_t, and the factor's
-  // error leaves little room for that of the crossentropy.
-  template <class V>
-  struct Pair {
-    V value;
-    V rest;
-  };
-
-  template <class V>
-  static SIMDLOSS_INLINE V rounded(const Pair<V>& x) {
-    return x.value + keep(!is_nan(x.rest), x.rest);  // NaN if the value is infinite
-  }
-  template <class V>
-  static SIMDLOSS_INLINE Pair<V> times(const Pair<V>& a, const Pair<V>& b) {
-    const V value = a.value * b.value;
-    const V cross = fma(a.value, b.rest, a.rest * b.value);
-    return {value, cross + product_error(a.value, b.value, value)};
-  }
-  template <class V>
-  static SIMDLOSS_INLINE Pair<V> plus(const Pair<V>& a, const Pair<V>& b) {
-    V sum = a.value;
-    const V lost = add_exactly(sum, b.value);
-    return {sum, lost + (a.rest + b.rest)};
-  }
-
-  // a b + c d
+  // a b + c d. All is in pairs here, because gamma multiplies the relative error of 1 - p_t, and the
+  // factor's error leaves little room for that of the crossentropy.
   template <class V>
   static SIMDLOSS_INLINE Pair<V> sum_of_products(V a, const Pair<V>& b, V c, const Pair<V>& d) {
     const V first = a * b.value;

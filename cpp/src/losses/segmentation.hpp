@@ -2,7 +2,7 @@
 #pragma once
 
 #include "losses/loss.hpp"
-#include "simd/add_exactly.hpp"
+#include "simd/pair.hpp"
 
 namespace simdloss {
 
@@ -31,13 +31,13 @@ struct Overlap : RowLoss {
       rest = rest + product_error(x, y, product);
     }
   };
+  // x / sum, not rounded.
   template <class V>
-  static SIMDLOSS_INLINE V ratio(V x, const Sum<V>& sum) {
-    const V quotient = x / sum.value;
-    const V product = quotient * sum.value;
-    const V missing = (x - product) - product_error(quotient, sum.value, product);
-    const V correction = fnma(quotient, sum.rest, missing) / sum.value;
-    return quotient + keep(!is_nan(correction), correction);  // NaN if a sum is infinite
+  static SIMDLOSS_INLINE Pair<V> quotient(V x, const Sum<V>& sum) {
+    const V value = x / sum.value;
+    const V product = value * sum.value;
+    const V missing = (x - product) - product_error(value, sum.value, product);
+    return {value, fnma(value, sum.rest, missing) / sum.value};
   }
 };
 
@@ -62,7 +62,7 @@ struct Dice : Overlap {
   }
   template <class V, class Args>
   static SIMDLOSS_INLINE V finish(const Terms<V>& sums, const Row<V>&, const Args& args) {
-    return V(1) - ratio(sums.values[0] + sums.values[0], whole(sums, args));
+    return V(1) - rounded(quotient(sums.values[0] + sums.values[0], whole(sums, args)));
   }
 
   // 2 I / S^2 - 2 t / S, I = sum(t p), S the denominator.
@@ -70,8 +70,9 @@ struct Dice : Overlap {
   static SIMDLOSS_INLINE Slopes<V> slopes(const Terms<V>& sums, const Row<V>&, V scale,
                                           const Args& args) {
     const Sum<V> sum = whole(sums, args);
-    const V slope = ratio(scale + scale, sum);
-    return {{slope * ratio(sums.values[0], sum) + zero_if_safe(sum.value), slope}};
+    const Pair<V> slope = quotient(scale + scale, sum);
+    const Pair<V> share = quotient(sums.values[0], sum);
+    return {{rounded(times(slope, share)) + zero_if_safe(sum.value), rounded(slope)}};
   }
   template <class V, class Args>
   static SIMDLOSS_INLINE V gradient(V t, V, V, const Row<V>&, const Slopes<V>& s, const Args&) {
@@ -116,7 +117,7 @@ struct Tversky : Overlap {
   }
   template <class V, class Args>
   static SIMDLOSS_INLINE V finish(const Terms<V>& sums, const Row<V>&, const Args& args) {
-    return V(1) - ratio(sums.values[0], whole(sums, args));
+    return V(1) - rounded(quotient(sums.values[0], whole(sums, args)));
   }
 
   // (1 - t) alpha I / S^2 - t (1 - (1 - beta) I / S) / S, S the denominator.
@@ -124,10 +125,14 @@ struct Tversky : Overlap {
   static SIMDLOSS_INLINE Slopes<V> slopes(const Terms<V>& sums, const Row<V>&, V scale,
                                           const Args& args) {
     const Sum<V> sum = whole(sums, args);
-    const V slope = ratio(scale, sum);
-    const V share = ratio(sums.values[0], sum);
-    return {{V(args.alpha) * share * slope + zero_if_safe(sum.value),
-             fnma(V(1) - V(args.beta), share, V(1)) * slope}};
+    const Pair<V> slope = quotient(scale, sum);
+    const Pair<V> share = quotient(sums.values[0], sum);
+    const V kept = V(1) - V(args.beta);
+    const Pair<V> part = times<V>({-kept, V(args.beta) - (V(1) - kept)}, share);
+    const Pair<V> labelled = plus<V>({V(1), V(0)}, part);
+    const Pair<V> unlabelled = times<V>({V(args.alpha), V(0)}, share);
+    return {{rounded(times(unlabelled, slope)) + zero_if_safe(sum.value),
+             rounded(times(labelled, slope))}};
   }
   template <class V, class Args>
   static SIMDLOSS_INLINE V gradient(V t, V, V, const Row<V>&, const Slopes<V>& s, const Args&) {

@@ -2,7 +2,7 @@
 include(CheckCXXCompilerFlag)
 
 # GCC sets and copies constant sizes by `rep stos` and `rep movs`, which take some 30 cycles to start:
-# ten of them were a tenth of a call on a small batch.
+# without them a call on 32x10 elements takes 6 % less (Ice Lake, g++ 12).
 set(simdloss_inline_strings
     -mmemset-strategy=vector_loop:1024:noalign,libcall:-1:noalign
     -mmemcpy-strategy=vector_loop:512:noalign,libcall:-1:noalign
